@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import type { WireError } from '../errors.ts';
+import { TrackInfo } from './media.ts';
+import { SessionSnapshot } from './snapshot.ts';
+
+/** What crosses between the main thread and a shard. Requests are parsed at the border, on both sides. */
+
+const Milliseconds = z.number().min(0);
+
+/** Everything a worker is told once, with its port. Durations in ms. */
+export const WorkerSettings = z.strictObject({
+  /** The shard's ordinal, from 0; it survives respawns. */
+  worker: z.int().min(0),
+  udp: z.strictObject({
+    /** Listen address; empty for all. */
+    host: z.string(),
+    /** 0 lets the system choose (tests). */
+    port: z.int().min(0).max(65535),
+  }),
+  /** IP literals for the answers' host candidates, best first. */
+  candidateAddresses: z.array(z.string()).min(1),
+  certificate: z.strictObject({
+    certPem: z.string(),
+    keyPem: z.string(),
+    signatureHash: z.strictObject({ hash: z.int(), signature: z.int() }),
+    /** SHA-256, upper-case hex with colons. */
+    fingerprint: z.string(),
+  }),
+  rtcpIntervalMs: Milliseconds.min(100),
+  /** Offer and answer generic NACK and keep a packet history. Off by default (design D3). */
+  nack: z.boolean(),
+  /** Off allocates a buffer a packet, as servers without a pool do: for the ASIS/TOBE comparison only. */
+  bufferPool: z.boolean(),
+  /** Slots of 1,500 bytes. */
+  poolSlots: z.int().min(16),
+  /** Largest UDP payload sent, SRTP tag included, bytes (MediaMTX `udpMaxPayloadSize`). */
+  udpMaxPayloadSize: z.int().min(600).max(1472),
+  keyframeCache: z.strictObject({ maxBytes: z.int().min(0), maxAgeMs: Milliseconds }),
+  handshakeTimeoutMs: Milliseconds,
+  /** No valid STUN check for this long ends a session (RFC 7675 §5.1: 30 s). */
+  consentTimeoutMs: Milliseconds,
+  /** RTSP and WHIP sources without media for this long are closed (pulls reconnect). */
+  readTimeoutMs: Milliseconds,
+  /** How long viewers of a stream are kept when its publisher left. */
+  publisherGraceMs: Milliseconds,
+  logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']),
+});
+export type WorkerSettings = z.infer<typeof WorkerSettings>;
+
+/** What piscina hands to the worker's entry: structured-clonable, `port` transferred. */
+export type WorkerBoot = {
+  readonly settings: WorkerSettings;
+  readonly port: import('node:worker_threads').MessagePort;
+  readonly telemetry: SharedArrayBuffer;
+  /** MAX_SESSIONS * SESSION_DOUBLES doubles. */
+  readonly sessionCounters: SharedArrayBuffer;
+};
+
+/** Sessions a worker can hold at once. */
+export const MAX_SESSIONS = 4096;
+
+export const SourceSpec = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('rtsp'),
+    /** rtsp:// URL, credentials included: never logged. */
+    url: z.string(),
+    transport: z.enum(['automatic', 'tcp', 'udp']),
+  }),
+  z.strictObject({
+    type: z.literal('file'),
+    /** Absolute path of an Annex B H.264 file; an `.ogg` with Opus beside it is played along. */
+    file: z.string(),
+  }),
+]);
+export type SourceSpec = z.infer<typeof SourceSpec>;
+
+const Path = z.string().min(1).max(256);
+const Session = z.string().min(1).max(64);
+const Slot = z
+  .int()
+  .min(0)
+  .max(MAX_SESSIONS - 1);
+
+/** Main thread → shard. */
+export const ControlRequest = z.discriminatedUnion('type', [
+  /** Makes the stream known to the worker. Idempotent. `slot` is the stream's telemetry slot. */
+  z.strictObject({ type: z.literal('open-stream'), path: Path, slot: z.int() }),
+  /** Ends the stream, its source and all its sessions. */
+  z.strictObject({ type: z.literal('close-stream'), path: Path, reason: z.string() }),
+  z.strictObject({ type: z.literal('open-source'), path: Path, source: SourceSpec }),
+  z.strictObject({ type: z.literal('publish'), path: Path, session: Session, slot: Slot, offer: z.string() }),
+  z.strictObject({ type: z.literal('subscribe'), path: Path, session: Session, slot: Slot, offer: z.string() }),
+  z.strictObject({ type: z.literal('restart-ice'), session: Session, ufrag: z.string(), pwd: z.string() }),
+  z.strictObject({ type: z.literal('close-session'), session: Session, reason: z.string() }),
+  /** Takes over an RTSP publisher whose first ANNOUNCE was authorised; `port` (transferred) relays its bytes. */
+  z.strictObject({
+    type: z.literal('adopt-rtsp'),
+    path: Path,
+    session: Session,
+    remote: z.string(),
+    port: z.custom<import('node:worker_threads').MessagePort>((value) => typeof value === 'object' && value !== null),
+  }),
+  /** Closes every session with close_notify and settles the worker's task. */
+  z.strictObject({ type: z.literal('stop') }),
+]);
+export type ControlRequest = z.infer<typeof ControlRequest>;
+
+type Results = {
+  'open-stream': Record<string, never>;
+  'close-stream': { closed: boolean };
+  'open-source': Record<string, never>;
+  publish: { answer: string };
+  subscribe: { answer: string };
+  /** New local credentials for the restarted session (RFC 9725 §4.3). */
+  'restart-ice': { ufrag: string; pwd: string };
+  'close-session': { closed: boolean };
+  'adopt-rtsp': Record<string, never>;
+  stop: Record<string, never>;
+};
+/** Indexing by the union's tag makes a request without a declared result a compile error. */
+export type ControlResult<T extends ControlRequest['type']> = Results[T];
+
+/** A request or its reply on the port. `id` is unique a port; the reply carries it back. */
+export type ControlEnvelope = { readonly id: number; readonly request: ControlRequest };
+export type ControlReply =
+  | { readonly reply: number; readonly ok: unknown }
+  | { readonly reply: number; readonly error: WireError };
+
+/** Shard → main thread, unasked. */
+export const WorkerEvent = z.discriminatedUnion('event', [
+  z.strictObject({ event: z.literal('ready'), udpPort: z.int(), fastPath: z.enum(['portable', 'native']) }),
+  /** The session is connected (DTLS up), or its remote address or latched SSRCs changed. */
+  z.strictObject({ event: z.literal('snapshot'), snapshot: SessionSnapshot }),
+  z.strictObject({ event: z.literal('session-closed'), session: z.string(), slot: z.int(), reason: z.string() }),
+  /** A source is there and viewers can subscribe. Sent again when its tracks change. */
+  z.strictObject({
+    event: z.literal('stream-online'),
+    path: z.string(),
+    source: z.enum(['whip', 'rtsp-push', 'rtsp-pull', 'file']),
+    tracks: z.array(TrackInfo),
+  }),
+  z.strictObject({ event: z.literal('stream-offline'), path: z.string(), reason: z.string() }),
+  z.strictObject({
+    event: z.literal('log'),
+    level: z.enum(['error', 'warn', 'info', 'debug', 'trace']),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()),
+  }),
+]);
+export type WorkerEvent = z.infer<typeof WorkerEvent>;

@@ -1,0 +1,130 @@
+/**
+ * Counters that a worker writes in place and main reads at scrape (design D9): one Float64Array a worker over a
+ * SharedArrayBuffer that main owns. A respawned worker gets the old buffer, so that counters never go back.
+ * One writer a field: the worker, but for the fields of STREAM_INFO that main sets before it assigns a slot.
+ */
+
+const WORKER_FIELDS = [
+  'heartbeat',
+  'cpuSeconds',
+  'heapBytes',
+  'externalBytes',
+  'activeResources',
+  'eventLoopLagSeconds',
+  'sessions',
+  'streams',
+  'poolSlotsFree',
+  'poolSlotsUsed',
+  'rtcpReceived',
+  'rtcpSent',
+  'nackIgnored',
+  'srtpRejectedAuth',
+  'srtpRejectedReplay',
+  'srtpRejectedMalformed',
+  'stunRejectedMalformed',
+  'stunRejectedUnknownUfrag',
+  'stunRejectedIntegrity',
+  'stunRejectedRate',
+  'dtlsRejected',
+  'droppedUnknownSource',
+  'droppedMalformed',
+  'droppedNoSlot',
+  'droppedTooBig',
+  'droppedSendError',
+  'droppedDuplicate',
+  'pliReceived',
+  'pliSent',
+  'handshakesStarted',
+  'handshakesFailed',
+  'datagramsIn',
+  'datagramsOut',
+] as const;
+export type WorkerField = (typeof WORKER_FIELDS)[number];
+
+/** Index of each worker field. */
+export const WORKER = Object.fromEntries(WORKER_FIELDS.map((name, index) => [name, index])) as Readonly<
+  Record<WorkerField, number>
+>;
+
+/** Upper bounds in seconds; one more bucket holds the rest, then the sum. */
+export const HISTOGRAM_BUCKETS = {
+  sessionSetup: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  firstFrame: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  forwardLatency: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1],
+} as const;
+export type HistogramName = keyof typeof HISTOGRAM_BUCKETS;
+
+const HISTOGRAM_BASE = 64;
+const histogramStart = {} as Record<HistogramName, number>;
+let next = HISTOGRAM_BASE;
+for (const name of Object.keys(HISTOGRAM_BUCKETS) as HistogramName[]) {
+  histogramStart[name] = next;
+  next += HISTOGRAM_BUCKETS[name].length + 2; // the buckets, +Inf, the sum
+}
+
+const STREAM_FIELDS = [
+  'inboundPackets',
+  'inboundBytes',
+  'inboundLost',
+  'outboundPackets',
+  'outboundBytes',
+  'readers',
+  'cpuSeconds',
+  'keyframes',
+  'cacheBytes',
+] as const;
+export type StreamField = (typeof STREAM_FIELDS)[number];
+export const STREAM = Object.fromEntries(STREAM_FIELDS.map((name, index) => [name, index])) as Readonly<
+  Record<StreamField, number>
+>;
+
+const STREAM_BASE = next;
+export const STREAM_DOUBLES = 12;
+/** Streams a worker can hold at once. */
+export const MAX_STREAMS = 2048;
+
+export const TELEMETRY_BYTES = (STREAM_BASE + MAX_STREAMS * STREAM_DOUBLES) * Float64Array.BYTES_PER_ELEMENT;
+
+/** A view of one worker's counters. Cheap enough for the packet path: `t.counters[WORKER.x]++`. */
+export class Telemetry {
+  readonly counters: Float64Array;
+  constructor(buffer: SharedArrayBuffer) {
+    this.counters = new Float64Array(buffer);
+  }
+  static allocate(): SharedArrayBuffer {
+    return new SharedArrayBuffer(TELEMETRY_BYTES);
+  }
+  worker(field: WorkerField): number {
+    return this.counters[WORKER[field]] ?? 0;
+  }
+  /** Index of a stream slot's first field. */
+  static streamBase(slot: number): number {
+    return STREAM_BASE + slot * STREAM_DOUBLES;
+  }
+  stream(slot: number, field: StreamField): number {
+    return this.counters[Telemetry.streamBase(slot) + STREAM[field]] ?? 0;
+  }
+  /** Main only, before a slot goes to another stream. */
+  clearStream(slot: number): void {
+    const base = Telemetry.streamBase(slot);
+    this.counters.fill(0, base, base + STREAM_DOUBLES);
+  }
+  observe(name: HistogramName, seconds: number): void {
+    const bounds = HISTOGRAM_BUCKETS[name];
+    const start = histogramStart[name];
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++;
+    this.counters[start + bucket] = (this.counters[start + bucket] as number) + 1;
+    const sum = start + bounds.length + 1;
+    this.counters[sum] = (this.counters[sum] as number) + seconds;
+  }
+  /** Counts a bucket (not cumulative; the last is +Inf) and the sum in seconds. */
+  histogram(name: HistogramName): { counts: number[]; sum: number } {
+    const start = histogramStart[name];
+    const length = HISTOGRAM_BUCKETS[name].length + 1;
+    return {
+      counts: Array.from(this.counters.subarray(start, start + length)),
+      sum: this.counters[start + length] ?? 0,
+    };
+  }
+}

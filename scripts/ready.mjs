@@ -1,0 +1,36 @@
+// Installs when the lock file changed and builds incrementally. `npm start` and `npm test` call it first.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { root } from './paths.mjs';
+import { pnpm } from './pnpm.mjs';
+
+const file = (name) => new URL(name, root);
+const MINIMUM = [20, 19];
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1])) return;
+  console.error(`Shardcast needs Node ${MINIMUM.join('.')} or newer; this is ${process.version}.`);
+  process.exit(1);
+}
+
+function install() {
+  const hash = createHash('sha256');
+  for (const name of ['pnpm-lock.yaml', 'package.json', 'pnpm-workspace.yaml']) hash.update(readFileSync(file(name)));
+  const key = `${hash.digest('hex')} ${process.version} ${process.platform}-${process.arch}`;
+  const stamp = file('node_modules/.ready');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return;
+  const status = pnpm(['install', '--frozen-lockfile', '--prefer-offline']);
+  if (status !== 0) process.exit(status);
+  writeFileSync(stamp, key);
+}
+
+function build() {
+  const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: root, stdio: 'inherit' });
+  if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+}
+
+checkNode();
+install();
+build();
