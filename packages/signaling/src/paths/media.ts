@@ -1,0 +1,86 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { TrackInfo } from '@shardcast/shared';
+
+/**
+ * What the doors (HTTP, WebSocket, RTSP, API, metrics) need from the media side of the process. The path manager
+ * implements it; a door's test gives a plain object.
+ */
+
+export type SessionKind = 'whip' | 'whep';
+
+/** An accepted WHIP or WHEP session. */
+export type SessionAnswer = {
+  /** Unguessable (128 random bits), the secret in the session URL. */
+  readonly session: string;
+  readonly answer: string;
+  /** Strong entity tag of the ICE session, unquoted (RFC 9725 §4.3.1). */
+  readonly etag: string;
+};
+
+export type SessionInfo = {
+  /** Public id for the API and the `ID` header; it opens nothing. */
+  readonly id: string;
+  readonly kind: SessionKind | 'rtsp-push';
+  readonly path: string;
+  readonly state: 'connecting' | 'connected';
+  readonly worker: number;
+  readonly createdAt: Date;
+  readonly remoteAddr: string;
+};
+
+export type PathInfo = {
+  readonly name: string;
+  /** The configuration entry that matched: the path's own name, or `all_others`. */
+  readonly confName: string;
+  readonly source: { readonly type: string } | undefined;
+  /** Why it is not online, in words for an operator; absent when online. */
+  readonly reason: string | undefined;
+  readonly online: boolean;
+  readonly onlineSince: Date | undefined;
+  readonly tracks: readonly TrackInfo[];
+  readonly readers: number;
+  readonly worker: number | undefined;
+  /** Telemetry slot in that worker. */
+  readonly slot: number | undefined;
+};
+
+export type PathEvent =
+  | { readonly type: 'online'; readonly path: string; readonly tracks: readonly TrackInfo[] }
+  | { readonly type: 'offline'; readonly path: string; readonly reason: string };
+
+/** Every rejection is a ShardcastError. */
+export interface Media {
+  /** WHIP. `remoteAddr` is the HTTP client's, for the API. @throws PATH_NOT_FOUND, PUBLISHER_EXISTS, SDP_*, … */
+  publish(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer>;
+  /** WHEP. @throws PATH_NOT_FOUND, STREAM_NOT_READY (known path, no live source), STREAM_QUARANTINED, SDP_*, … */
+  subscribe(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer>;
+  /** ICE restart (RFC 9725 §4.3.2). @throws SESSION_NOT_FOUND */
+  restartIce(
+    kind: SessionKind,
+    path: string,
+    session: string,
+    credentials: { ufrag: string; pwd: string },
+  ): Promise<{ ufrag: string; pwd: string; etag: string }>;
+  /** The current entity tag. @throws SESSION_NOT_FOUND unless the session is of that kind and path. */
+  sessionTag(kind: SessionKind, path: string, session: string): string;
+  /** @throws SESSION_NOT_FOUND unless the session is of that kind and path. */
+  closeSession(kind: SessionKind, path: string, session: string): Promise<void>;
+  /** Reserves a path for an RTSP publisher and hands `port` to the worker that will own it. */
+  adoptRtsp(path: string, remoteAddr: string, port: MessagePort): Promise<void>;
+  paths(): readonly PathInfo[];
+  path(name: string): PathInfo | undefined;
+  sessions(): readonly SessionInfo[];
+  onPathEvent(listener: (event: PathEvent) => void): () => void;
+}
+
+/** One shard as metrics, health and the API see it. */
+export type ShardView = {
+  readonly worker: number;
+  readonly state: 'starting' | 'up' | 'restarting' | 'stopped';
+  readonly restarts: number;
+  readonly telemetry: import('@shardcast/shared').Telemetry;
+  readonly fastPath: 'portable' | 'native' | undefined;
+  readonly udpPort: number | undefined;
+  /** 0..1 since the previous call by the same caller. */
+  eventLoopUtilization(): number;
+};
