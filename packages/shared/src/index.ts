@@ -1,3 +1,4 @@
+export * from './config/index.ts';
 export * from './errors.ts';
 export * from './protocol/control.ts';
 export * from './protocol/media.ts';

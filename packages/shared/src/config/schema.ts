@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { type ListenAddress, parseAddress } from './address.ts';
+import { pathNameFault } from './path-name.ts';
+import { duration, list, onOff, size, whole } from './values.ts';
+
+/**
+ * The one truth about configuration. Types, environment names, flags and docs/configuration.md follow from it. Names are
+ * MediaMTX's wherever the concept is the same.
+ */
+
+const Address = z
+  .string()
+  .refine((text) => parseAddress(text) !== undefined, 'expected an address such as :8889, 127.0.0.1:8889 or [::1]:8889')
+  .meta({ form: 'address' });
+
+const RtspTransport = z.enum(['automatic', 'udp', 'tcp']);
+
+function sourceFault(source: string): string | undefined {
+  if (source === 'publisher') return undefined;
+  if (source.startsWith('file:')) return source.length > 'file:'.length ? undefined : 'file: needs a file name';
+  if (!source.startsWith('rtsp://')) return 'expected publisher, rtsp://host/… or file:clip.h264';
+  return URL.canParse(source) && new URL(source).hostname !== '' ? undefined : 'is not a usable rtsp:// URL';
+}
+
+const Source = z
+  .string()
+  .superRefine((source, context) => {
+    const fault = sourceFault(source);
+    // Without the input: it may hold a camera's password.
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  })
+  .meta({ form: 'publisher, rtsp://…, file:…' });
+
+const pathKeys = {
+  source: Source.describe(
+    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory.',
+  ),
+  rtspTransport: RtspTransport.describe('How to pull an RTSP source; `automatic` takes TCP, then UDP.'),
+  sourceOnDemand: onOff().describe(
+    'Accepted for MediaMTX files. Not in use yet: sources are opened at start and stay open.',
+  ),
+  maxReaders: whole(0, 100_000).describe('Viewers at once; 0 is no limit.'),
+} as const;
+
+/** What a path has when neither it nor `pathDefaults` says otherwise. */
+const PathDefaults = z.strictObject({
+  source: pathKeys.source.default('publisher'),
+  rtspTransport: pathKeys.rtspTransport.default('automatic'),
+  sourceOnDemand: pathKeys.sourceOnDemand.prefault('off'),
+  maxReaders: pathKeys.maxReaders.prefault(0),
+});
+
+/** A path as it is written: what it leaves out comes from `pathDefaults`. `cam1:` alone is `cam1: {}`. */
+const PathEntry = z.preprocess((input) => input ?? {}, z.strictObject(pathKeys).partial());
+
+const PathKey = z.string().superRefine((name, context) => {
+  const fault = pathKeyFault(name);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
+function pathKeyFault(name: string): string | undefined {
+  if (!name.startsWith('~')) return pathNameFault(name);
+  try {
+    new RegExp(name.slice(1));
+    return undefined;
+  } catch {
+    return 'is not a regular expression';
+  }
+}
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+
+export const ConfigSchema = z
+  .strictObject({
+    logLevel: z.enum(LOG_LEVELS).default('info').describe('The least severe log lines to write, to standard error.'),
+
+    rtsp: onOff().prefault('on').describe('Accept RTSP publishers.'),
+    rtspAddress: Address.default(':8554').describe('RTSP listener.'),
+    rtspTransports: list(z.enum(['udp', 'tcp']), 'udp, tcp')
+      .prefault(['udp', 'tcp'])
+      .describe('RTP transports that RTSP publishers may choose.'),
+
+    webrtcAddress: Address.default(':8889').describe('HTTP listener: pages, WHIP, WHEP, WebSocket, health.'),
+    webrtcAllowOrigins: list(z.string().min(1), 'origins')
+      .prefault(['*'])
+      .describe(
+        'Web origins that may use WHIP, WHEP and the WebSocket: `https://example.com`, `https://*.example.com`, or `*` for all.',
+      ),
+    webrtcLocalUDPAddress: Address.default(':8189').describe(
+      'UDP listener for media. Worker n uses the port plus n: allow as many ports in a firewall as there are workers.',
+    ),
+    webrtcIPsFromInterfaces: onOff().prefault('on').describe("Offer this host's own addresses to WebRTC clients."),
+    webrtcIPsFromInterfacesList: list(z.string().min(1), 'interface names')
+      .prefault([])
+      .describe('Only these interfaces; empty for all.'),
+    webrtcAdditionalHosts: list(z.string().min(1), 'hosts')
+      .prefault([])
+      .describe('More addresses to offer, best first: the public address of a server behind NAT.'),
+    webrtcHandshakeTimeout: duration(500, 120_000)
+      .prefault('10s')
+      .describe('From the answer to a connected session; then it is given up.'),
+
+    api: onOff().prefault('on').describe('Serve the control API.'),
+    apiAddress: Address.default('127.0.0.1:9997').describe('Control API, `/v3/…`. It answers this host only.'),
+    metrics: onOff().prefault('on').describe('Serve Prometheus metrics.'),
+    metricsAddress: Address.default('127.0.0.1:9998').describe('Metrics, `/metrics`. It answers this host only.'),
+    pprofAddress: Address.default('127.0.0.1:9999').describe('Profiles. Accepted, not in use yet.'),
+
+    workers: z
+      .union([z.literal('auto'), whole(1, 256)], { error: 'expected auto or a number from 1 to 256' })
+      .prefault('auto')
+      .describe('Worker threads; `auto` is one a processor that this process may use.')
+      .meta({ form: 'auto or number' }),
+    workerHeapLimit: size(64 * 1024 ** 2)
+      .prefault('512M')
+      .describe("A worker's JavaScript heap; one that needs more is replaced."),
+    fastPath: z
+      .enum(['auto', 'native', 'portable'])
+      .default('auto')
+      .describe('The media path: the native addon, portable code, or the addon where there is one.'),
+    dtls: z.enum(['werift']).default('werift').describe('Who does the DTLS handshake.'),
+
+    nack: onOff()
+      .prefault('off')
+      .describe(
+        'Negotiate retransmission and keep a packet history for it. Costs memory and CPU; helps on lossy links.',
+      ),
+    rtcpInterval: duration(100, 60_000).prefault('3s').describe('Between RTCP reports of a session.'),
+    bufferPool: onOff()
+      .prefault('on')
+      .describe('Keep packets in a fixed pool. `off` allocates a buffer a packet and is for comparison only.'),
+    bufferPoolSlots: whole(16, 1_000_000)
+      .prefault(4096)
+      .describe("Slots of 1,500 bytes in a worker's pool. An empty pool drops packets and counts them."),
+    udpMaxPayloadSize: whole(600, 1472)
+      .prefault(1452)
+      .describe('Largest UDP payload sent, bytes. Larger video packets are split.'),
+    keyframeCache: z
+      .strictObject({
+        enabled: onOff()
+          .prefault('on')
+          .describe('Show new viewers a picture at once instead of after the next keyframe.'),
+        maxBytes: size(0, 64 * 1024 ** 2)
+          .prefault('2M')
+          .describe('Most that is kept a stream.'),
+        maxAge: duration(0, 120_000).prefault('10s').describe('Oldest keyframe that is still shown.'),
+      })
+      .prefault({})
+      .describe('The newest keyframe and the frames since, kept a stream.'),
+
+    readTimeout: duration(500, 600_000)
+      .prefault('10s')
+      .describe('A source without media for this long is closed; a pulled one is dialled again.'),
+    publisherGrace: duration(0, 600_000)
+      .prefault('10s')
+      .describe('How long viewers are kept when a publisher leaves, in case it comes back.'),
+
+    pathDefaults: PathDefaults.prefault({}).describe('What paths have that they do not set themselves.'),
+    paths: z
+      .preprocess((input) => input ?? {}, z.record(PathKey, PathEntry))
+      .prefault({ all_others: {} })
+      .describe(
+        'Streams by name. `all_others` admits names that are not listed; `~^cam\\d+$` is a regular expression.',
+      ),
+  })
+  .superRefine((config, context) => {
+    for (const [name, entry] of Object.entries(config.paths)) {
+      const source = entry.source ?? config.pathDefaults.source;
+      if (isPattern(name) && source !== 'publisher')
+        context.addIssue({
+          code: 'custom',
+          path: ['paths', name, 'source'],
+          message: 'a pattern has no single source: only publisher',
+        });
+    }
+  });
+
+export type Config = z.infer<typeof ConfigSchema>;
+/** Settings of one path, complete. */
+export type PathConfig = z.infer<typeof PathDefaults>;
+
+/** Names every path rather than one: `all_others` (MediaMTX also says `all`) or a regular expression. */
+export function isPattern(confName: string): boolean {
+  return confName === 'all_others' || confName === 'all' || confName.startsWith('~');
+}
+
+/** The address in `text`, which the schema has checked. */
+export function listenAddress(text: string): ListenAddress {
+  const address = parseAddress(text);
+  if (address === undefined) throw new TypeError(`not an address: ${text}`);
+  return address;
+}
