@@ -1,0 +1,46 @@
+import type { Config } from '@shardcast/shared';
+import express, { type Express } from 'express';
+import type { Authorise } from '../auth/authorise.ts';
+import type { Logger } from '../logging/logger.ts';
+import type { Media } from '../paths/media.ts';
+import { type HealthOptions, health } from './health.ts';
+import { pages } from './pages.ts';
+import { problemHandler, type Rejections } from './problem.ts';
+import type { Scripts } from './scripts.ts';
+import { whipWhep } from './whip-whep.ts';
+
+export type AppOptions = HealthOptions & {
+  readonly media: Media;
+  readonly config: Pick<Config, 'webrtcAllowOrigins'>;
+  readonly authorise: Authorise;
+  readonly scripts: Scripts;
+  readonly log: Logger;
+  readonly rejections?: Rejections;
+};
+
+/** What `webrtcAddress` serves, but for the WebSocket: health, WHIP, WHEP, pages. */
+export function createApp({
+  media,
+  config,
+  authorise,
+  scripts,
+  log,
+  rejections,
+  ...healthOptions
+}: AppOptions): Express {
+  const app = bareApp();
+  app.use(health(healthOptions));
+  app.use(whipWhep({ media, authorise, allowOrigins: config.webrtcAllowOrigins }));
+  app.use(pages({ media, authorise, scripts }));
+  app.use(problemHandler(log, rejections));
+  return app;
+}
+
+/** An Express app that says nothing about itself and parses nothing unasked. */
+export function bareApp(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  return app;
+}
