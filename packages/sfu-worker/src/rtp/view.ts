@@ -27,6 +27,15 @@ export class RtpView {
    * not an exception; after a fault the view stays on the packet before.
    */
   wrap(buffer: Buffer, start: number, end: number): RtpFault | undefined {
+    return this.#move(buffer, start, end, true);
+  }
+
+  /** As `wrap`, for an SRTP packet that is still encrypted: its padding cannot be read, so it counts as payload. */
+  wrapHeader(buffer: Buffer, start: number, end: number): RtpFault | undefined {
+    return this.#move(buffer, start, end, false);
+  }
+
+  #move(buffer: Buffer, start: number, end: number, isPlain: boolean): RtpFault | undefined {
     if (end - start < FIXED_HEADER_BYTES) return 'too-short';
     if (start < 0 || end > buffer.length) return 'overrun';
     const first = byteAt(buffer, start);
@@ -44,7 +53,7 @@ export class RtpView {
     if (payloadStart > end) return 'overrun';
 
     let payloadEnd = end;
-    if ((first & 0x20) !== 0) {
+    if (isPlain && (first & 0x20) !== 0) {
       const padding = byteAt(buffer, end - 1); // §5.1: the last octet counts itself
       if (padding === 0 || padding > end - payloadStart) return 'bad-padding';
       payloadEnd = end - padding;

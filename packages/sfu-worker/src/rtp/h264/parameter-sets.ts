@@ -75,8 +75,7 @@ export class ParameterSets {
       reader.skip(24); // profile_idc, constraint flags, level_idc
       const id = reader.ue();
       if (reader.overrun || id > MAX_SPS_ID) return;
-      this.#store.dropChildren(H264_NAL.PPS, id);
-      this.#store.put(type, id, 0, nal);
+      if (this.#store.put(type, id, 0, nal)) this.#store.dropChildren(H264_NAL.PPS, id);
     } else {
       const id = reader.ue();
       const spsId = reader.ue();

@@ -70,8 +70,7 @@ export class H265ParameterSets {
     } else if (type === H265_NAL.SPS) {
       const sps = parseH265Sps(nal);
       if (sps === undefined) return;
-      this.#store.dropChildren(H265_NAL.PPS, sps.id);
-      this.#store.put(type, sps.id, 0, nal);
+      if (this.#store.put(type, sps.id, 0, nal)) this.#store.dropChildren(H265_NAL.PPS, sps.id);
     } else {
       const reader = new BitReader(unescapeRbsp(nal, 2, nal.length));
       const id = reader.ue();

@@ -45,12 +45,15 @@ export class ParameterSetStore {
     return false;
   }
 
-  /** Copies a unit in, in place of the one with its type and id. */
-  put(type: number, id: number, parent: number, nal: Buffer): void {
-    this.#entries = this.#entries.filter((entry) => entry.type !== type || entry.id !== id);
+  /** Copies a unit in, in place of the one with its type and id. @returns true when there was one. */
+  put(type: number, id: number, parent: number, nal: Buffer): boolean {
+    const others = this.#entries.filter((entry) => entry.type !== type || entry.id !== id);
+    const isReplaced = others.length < this.#entries.length;
+    this.#entries = others;
     this.#entries.push({ type, id, parent, nal: Buffer.from(nal) });
     if (this.#entries.length > MAX_UNITS) this.#entries.shift();
     this.#units = undefined;
+    return isReplaced;
   }
 
   /** Drops the units of a type that refer to a set which was replaced: they may not fit the new one. */
