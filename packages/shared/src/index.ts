@@ -5,3 +5,4 @@ export * from './protocol/media.ts';
 export * from './protocol/port-client.ts';
 export * from './protocol/snapshot.ts';
 export * from './protocol/telemetry.ts';
+export * from './rtsp/index.ts';

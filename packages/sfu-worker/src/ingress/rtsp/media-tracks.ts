@@ -1,0 +1,90 @@
+import type { SourceSink } from '../../forward/ingest.ts';
+import type { ByteConnection } from './byte-connection.ts';
+import { INTERLEAVED_HEADER_BYTES } from './interleaved.ts';
+import type { UdpPair } from './udp-pair.ts';
+
+/** How the packets of one track come: channels of the RTSP connection, or a pair of UDP ports. */
+export type TrackTransport =
+  | { readonly lower: 'tcp'; readonly channels: readonly [rtp: number, rtcp: number] }
+  | { readonly lower: 'udp'; readonly pair: UdpPair };
+
+const UNUSED = -1;
+
+/**
+ * Where the packets of an RTSP source go: from channel or port to the sink's track. One branch and one array look-up a
+ * packet.
+ */
+export class MediaTracks {
+  /** A packet of media came since this was last cleared: the watchdog's question. */
+  hasMedia = false;
+  /** Packets are dropped meanwhile. */
+  isPaused = false;
+  readonly #connection: ByteConnection;
+  readonly #transports: TrackTransport[] = [];
+  /** Track times two, plus one for RTCP, by channel. */
+  readonly #byChannel = new Int16Array(256).fill(UNUSED);
+  #sink: SourceSink | undefined;
+
+  constructor(connection: ByteConnection) {
+    this.#connection = connection;
+  }
+
+  /** Tracks are numbered as the source's description numbers them, in the order of this call. */
+  add(transport: TrackTransport): void {
+    const track = this.#transports.push(transport) - 1;
+    if (transport.lower === 'udp') return;
+    this.#byChannel[transport.channels[0]] = 2 * track;
+    this.#byChannel[transport.channels[1]] = 2 * track + 1;
+  }
+
+  /** Packets are dropped until then. */
+  open(sink: SourceSink): void {
+    this.#sink = sink;
+  }
+
+  frame(channel: number, buffer: Buffer, start: number, end: number): void {
+    const target = this.#byChannel[channel] ?? UNUSED;
+    if (target === UNUSED) return;
+    if ((target & 1) === 0) this.rtp(target >> 1, buffer, start, end);
+    else this.rtcp(target >> 1, buffer, start, end);
+  }
+
+  rtp(track: number, buffer: Buffer, start: number, end: number): void {
+    const sink = this.#sink?.tracks[track];
+    if (sink === undefined || this.isPaused) return;
+    this.hasMedia = true;
+    sink.receive(buffer, start, end);
+  }
+
+  rtcp(track: number, buffer: Buffer, start: number, end: number): void {
+    this.#sink?.tracks[track]?.receiveRtcp(buffer, start, end);
+  }
+
+  flush(): void {
+    this.#sink?.flush();
+  }
+
+  /** Sends an RTCP packet to the source; borrowed until the call returns. */
+  sendRtcp(track: number, packet: Buffer): void {
+    const transport = this.#transports[track];
+    if (transport === undefined) return;
+    if (transport.lower === 'udp') {
+      transport.pair.sendRtcp(packet);
+      return;
+    }
+    const frame = Buffer.allocUnsafe(INTERLEAVED_HEADER_BYTES + packet.length);
+    frame[0] = 0x24;
+    frame[1] = transport.channels[1];
+    frame.writeUInt16BE(packet.length, 2);
+    packet.copy(frame, INTERLEAVED_HEADER_BYTES);
+    this.#connection.write(frame);
+  }
+
+  /** Closes the UDP ports. The sink is told only with a reason. */
+  close(reason?: string): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    for (const transport of this.#transports) if (transport.lower === 'udp') transport.pair.close();
+    if (reason !== undefined) sink?.close(reason);
+  }
+}

@@ -1,0 +1,139 @@
+import { connect, Socket } from 'node:net';
+import { MAX_UNSENT_BYTES } from '@shardcast/shared';
+import { type ByteConnection, plainAddress } from './byte-connection.ts';
+
+/** What a read takes at most: some milliseconds of a fast camera, so that a read is a good batch. */
+const READ_BYTES = 128 * 1024;
+/** How long a closed connection may take to send its last bytes. */
+const LINGER_MS = 2000;
+
+/**
+ * All sockets of the thread read into it: each read is handed on and done with before the next begins, on every platform,
+ * since Node waits for readiness before it asks for memory. So a camera costs no read buffer.
+ */
+let shared: Buffer | undefined;
+function readBuffer(): Buffer {
+  shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  return shared;
+}
+
+/** A connection whose socket this thread holds. */
+export class NetConnection implements ByteConnection {
+  onBytes: (buffer: Buffer, start: number, end: number) => void = () => undefined;
+  onClose: (reason: string) => void = () => undefined;
+  #socket: Socket | undefined;
+  #isClosed = false;
+  #remoteAddress = '';
+  #localAddress = '';
+
+  private constructor() {}
+
+  /** Connects; `onConnect` says when. A failure comes as `onClose`. */
+  static dial(host: string, port: number, onConnect: () => void): NetConnection {
+    const connection = new NetConnection();
+    const socket = connect({ host, port, onread: connection.#onRead(), noDelay: true, keepAlive: true });
+    socket.once('connect', () => {
+      if (connection.#isClosed) return;
+      connection.#learnAddresses(socket);
+      onConnect();
+    });
+    connection.#attach(socket);
+    return connection;
+  }
+
+  /** Takes over an open descriptor. */
+  static adopt(descriptor: number): NetConnection {
+    const connection = new NetConnection();
+    // Named first, because @types/node has `onread` for outgoing connections only; the constructor takes it as well.
+    const options = { fd: descriptor, onread: connection.#onRead() };
+    const socket = new Socket(options);
+    connection.#attach(socket);
+    connection.#learnAddresses(socket);
+    return connection;
+  }
+
+  /** Over a socket that someone else accepted; it reads into buffers of its own. */
+  static over(socket: Socket): NetConnection {
+    const connection = new NetConnection();
+    socket.on('data', (bytes: Buffer) => {
+      if (!connection.#isClosed) connection.onBytes(bytes, 0, bytes.length);
+    });
+    connection.#attach(socket);
+    connection.#learnAddresses(socket);
+    return connection;
+  }
+
+  get remoteAddress(): string {
+    return this.#remoteAddress;
+  }
+  get localAddress(): string {
+    return this.#localAddress;
+  }
+
+  write(bytes: Buffer): void {
+    const socket = this.#socket;
+    if (this.#isClosed || socket === undefined) return;
+    socket.write(bytes);
+    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error('the peer does not read its answers'));
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const socket = this.#socket;
+    if (socket === undefined || socket.destroyed) return;
+    if (socket.connecting || socket.writableLength === 0) {
+      socket.destroy();
+      return;
+    }
+    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    socket.destroySoon();
+  }
+
+  #onRead() {
+    const buffer = readBuffer();
+    return {
+      buffer,
+      callback: (bytes: number) => {
+        if (!this.#isClosed) this.onBytes(buffer, 0, bytes);
+        return true;
+      },
+    };
+  }
+
+  #attach(socket: Socket): void {
+    this.#socket = socket;
+    let reason = 'the peer closed the connection';
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      reason = describe(error);
+    });
+    socket.on('close', () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      this.onClose(reason);
+    });
+  }
+
+  #learnAddresses(socket: Socket): void {
+    this.#remoteAddress = plainAddress(socket.remoteAddress);
+    this.#localAddress = plainAddress(socket.localAddress);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'host name could not be looked up',
+  ETIMEDOUT: 'connection timed out',
+  EPIPE: 'connection reset',
+};
+
+/** In words that are the same each time: addresses and ports would make each failure look new. */
+function describe(error: NodeJS.ErrnoException): string {
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  const code = error.code ?? (first instanceof Error && 'code' in first ? String(first.code) : undefined);
+  return code === undefined ? error.message : (REASONS[code] ?? code);
+}

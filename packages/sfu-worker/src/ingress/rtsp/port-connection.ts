@@ -1,0 +1,66 @@
+import type { MessagePort } from 'node:worker_threads';
+import { isRelayToWorker, type RelayToMain } from '@shardcast/shared';
+import { type ByteConnection, plainAddress } from './byte-connection.ts';
+
+/**
+ * A connection whose socket the main thread holds and relays.
+ * @param remote the peer as `address:port`, `[address]:port` or `address`
+ */
+export function portConnection(port: MessagePort, remote: string): ByteConnection {
+  return new PortConnection(port, remote);
+}
+
+class PortConnection implements ByteConnection {
+  onBytes: (buffer: Buffer, start: number, end: number) => void = () => undefined;
+  onClose: (reason: string) => void = () => undefined;
+  readonly remoteAddress: string;
+  readonly #port: MessagePort;
+  #localAddress = '';
+  #isClosed = false;
+
+  constructor(port: MessagePort, remote: string) {
+    this.remoteAddress = plainAddress(/^\[(.*)\](?::\d+)?$/.exec(remote)?.[1] ?? remote.replace(/^([^:]*):\d+$/, '$1'));
+    this.#port = port;
+    port.on('message', (message: unknown) => this.#receive(message));
+    port.on('close', () => this.#end('the connection was lost'));
+  }
+
+  get localAddress(): string {
+    return this.#localAddress;
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.#isClosed) this.#post({ type: 'bytes', bytes });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#post({ type: 'end' });
+    this.#port.close();
+  }
+
+  #receive(message: unknown): void {
+    if (this.#isClosed || !isRelayToWorker(message)) return;
+    if (message.type === 'open') {
+      this.#localAddress = plainAddress(message.local);
+    } else if (message.type === 'end') {
+      this.#port.close();
+      this.#end(message.reason);
+    } else {
+      const { bytes } = message;
+      this.onBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
+      if (!this.#isClosed) this.#post({ type: 'ack', bytes: bytes.byteLength });
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.onClose(reason);
+  }
+
+  #post(message: RelayToMain): void {
+    this.#port.postMessage(message);
+  }
+}
