@@ -13,11 +13,14 @@ const ADDRESS_FIELD = /^(?:remote|remoteaddr|remoteaddress|clientaddress|clienti
 const SHOWN_OF_SESSION = 8;
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
-  // scheme://user:password@host; a password may hold any character but white space, even @ and /.
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]*:[^\s"'<>]*@/gi, `$1${MASK}@`],
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi, `$1${MASK}@`],
+  // scheme://user:password@host; a password may hold any character but white space, even @ and /. Bounded, so that
+  // hostile text costs linear time.
+  [/\b([a-z][a-z0-9+.-]{0,15}:\/\/)[^\s/@"'<>]{0,128}:[^\s"'<>]{0,512}@/gi, `$1${MASK}@`],
+  [/\b([a-z][a-z0-9+.-]{0,15}:\/\/)[^\s/@"'<>]{1,512}@/gi, `$1${MASK}@`],
   [/((?:proxy-)?authorization\s*[:=]\s*)[^\r\n]+/gi, `$1${MASK}`],
-  [/\b(bearer|basic|digest)\s+(?=\S*[A-Za-z0-9+/_=-]{6})\S[^\r\n]*/gi, `$1 ${MASK}`],
+  // Without the header's name: a token has capitals, digits or padding, which tells it from "basic checks".
+  [/\b([Bb]earer|[Bb]asic)\s+(?=[\w+/.~-]*[A-Z0-9=])[\w+/.~-]{6,}=*/g, `$1 ${MASK}`],
+  [/\b([Dd]igest)\s+(?=\w+=)[^\r\n]*/g, `$1 ${MASK}`],
   [/\b((?:set-)?cookie\s*:\s*)[^\r\n]+/gi, `$1${MASK}`],
   [/(a=ice-pwd:)[^\s\\]+/gi, `$1${MASK}`],
   [/(a=fingerprint:\S+\s+)[0-9a-f:]+/gi, `$1${MASK}`],
@@ -29,7 +32,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   ],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, MASK],
   // A JSON Web Token anywhere.
-  [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, MASK],
+  [/\beyJ[\w-]{8,4096}\.[\w-]{1,4096}\.[\w-]*/g, MASK],
   // WHIP and WHEP session URLs: the last part is the key to the session.
   [/(\/wh[ei]p\/)[\w-]{16,}/g, `$1${MASK}`],
 ];

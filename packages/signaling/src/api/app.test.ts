@@ -1,0 +1,206 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
+import { authorise } from '../auth/authorise.ts';
+import { type HttpDoor, listenHttp } from '../http/server.ts';
+import type { SessionInfo } from '../paths/media.ts';
+import { createApiApp } from './app.ts';
+
+let media: FakeMedia;
+let door: HttpDoor;
+let kicked: string[] = [];
+let recycled: number[] = [];
+
+const session = (id: string, kind: SessionInfo['kind'], path = 'cam'): SessionInfo => ({
+  id,
+  kind,
+  path,
+  state: 'connected',
+  worker: 0,
+  createdAt: new Date('2026-01-02T03:04:05Z'),
+  remoteAddr: '192.0.2.1',
+});
+
+beforeEach(async () => {
+  media = new FakeMedia();
+  kicked = [];
+  recycled = [];
+  const app = createApiApp({
+    media,
+    shards: () => [shardView(0), shardView(1, { state: 'restarting', restarts: 2, fastPath: undefined })],
+    authorise,
+    log: pino({ level: 'silent' }),
+    version: '1.2.3',
+    startedAt: new Date('2026-01-02T03:04:05Z'),
+    kick: async (id) => {
+      kicked.push(id);
+      return true;
+    },
+    recycle: async (worker) => {
+      recycled.push(worker);
+      return worker < 2;
+    },
+  });
+  door = await listenHttp(app, { host: '127.0.0.1', port: 0 });
+});
+afterEach(() => door.close(0));
+
+const call = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${door.port}${path}`, init);
+const get = async (path: string): Promise<unknown> => (await call(path)).json();
+
+test('info', async () => {
+  expect(await get('/v3/info')).toEqual({ version: '1.2.3', started: '2026-01-02T03:04:05.000Z' });
+});
+
+test('a path in MediaMTX’s shape, with what we know besides', async () => {
+  media.infos = [
+    pathInfo('live/cam', {
+      source: { type: 'rtsp-pull' },
+      readers: 2,
+      tracks: [
+        { kind: 'video', codec: 'H264', clockRate: 90_000 },
+        { kind: 'audio', codec: 'OPUS', clockRate: 48_000 },
+        { kind: 'audio', codec: 'MPEG4-GENERIC', clockRate: 48_000, skipped: 'browsers do not play AAC' },
+      ],
+    }),
+  ];
+  media.sessionInfos = [session('v1', 'whep', 'live/cam'), session('v2', 'whep', 'other')];
+  const path = {
+    name: 'live/cam',
+    confName: 'all_others',
+    source: { type: 'rtspSource', id: '' },
+    ready: true,
+    readyTime: '2026-01-02T03:04:05.000Z',
+    online: true,
+    onlineTime: '2026-01-02T03:04:05.000Z',
+    tracks: ['H264', 'Opus'],
+    bytesReceived: 0,
+    bytesSent: 0,
+    readers: [{ type: 'webRTCSession', id: 'v1' }],
+    readerCount: 2,
+    reason: null,
+    skippedTracks: [{ kind: 'audio', codec: 'MPEG4-GENERIC', clockRate: 48_000, skipped: 'browsers do not play AAC' }],
+    worker: 0,
+  };
+  expect(await get('/v3/paths/list')).toEqual({ itemCount: 1, pageCount: 1, items: [path] });
+  expect(await get('/v3/paths/get/live/cam')).toEqual(path);
+  expect(await get('/v3/paths/get/live%2Fcam')).toEqual(path);
+});
+
+test('a path without a source says why', async () => {
+  media.infos = [
+    pathInfo('cam', {
+      online: false,
+      source: undefined,
+      onlineSince: undefined,
+      worker: undefined,
+      slot: undefined,
+      reason: 'no route to host',
+    }),
+  ];
+  expect(await get('/v3/paths/get/cam')).toMatchObject({
+    source: null,
+    ready: false,
+    readyTime: null,
+    reason: 'no route to host',
+    worker: null,
+  });
+});
+
+test('unknown paths and routes are 404', async () => {
+  const response = await call('/v3/paths/get/nope');
+  expect([response.status, await response.json()]).toMatchObject([404, { code: 'PATH_NOT_FOUND' }]);
+  expect((await call('/v3/nope')).status).toBe(404);
+  expect((await call('/')).status).toBe(404);
+  expect((await call('/v3/paths/get/%zz')).status).toBe(400);
+});
+
+describe('pages', () => {
+  beforeEach(() => {
+    media.infos = Array.from({ length: 250 }, (_, index) => pathInfo(`cam${String(index).padStart(3, '0')}`));
+  });
+  const names = async (query: string) => {
+    const page = await get(`/v3/paths/list${query}`);
+    expect(page).toMatchObject({ itemCount: 250, items: expect.any(Array) });
+    return page;
+  };
+
+  test('are of a hundred unless asked otherwise', async () => {
+    expect(await names('')).toMatchObject({ pageCount: 3 });
+    expect(await names('?page=2')).toMatchObject({ items: { length: 50, 0: { name: 'cam200' } } });
+    expect(await names('?page=1&itemsPerPage=10')).toMatchObject({
+      pageCount: 25,
+      items: { length: 10, 0: { name: 'cam010' } },
+    });
+    expect(await names('?page=99')).toMatchObject({ items: [] });
+  });
+
+  test('refuse what is no number', async () => {
+    for (const query of ['page=-1', 'page=x', 'itemsPerPage=0', 'itemsPerPage=1001', 'page=1&page=2', 'page=1.5'])
+      expect((await call(`/v3/paths/list?${query}`)).status, query).toBe(400);
+  });
+});
+
+describe('sessions', () => {
+  beforeEach(() => {
+    media.sessionInfos = [session('a', 'whip'), session('b', 'whep'), session('c', 'rtsp-push')];
+  });
+
+  test('are listed by protocol', async () => {
+    expect(await get('/v3/webrtcsessions/list')).toMatchObject({
+      itemCount: 2,
+      items: [
+        { id: 'a', state: 'publish' },
+        { id: 'b', state: 'read' },
+      ],
+    });
+    expect(await get('/v3/rtspsessions/list')).toMatchObject({ itemCount: 1, items: [{ id: 'c', state: 'publish' }] });
+    expect(await get('/v3/webrtcsessions/get/b')).toEqual({
+      id: 'b',
+      created: '2026-01-02T03:04:05.000Z',
+      remoteAddr: '192.0.2.1',
+      state: 'read',
+      path: 'cam',
+      peerConnectionEstablished: true,
+      worker: 0,
+    });
+  });
+
+  test('are kicked by POST, each under its protocol', async () => {
+    expect((await call('/v3/webrtcsessions/kick/b', { method: 'POST' })).status).toBe(200);
+    expect((await call('/v3/rtspsessions/kick/b', { method: 'POST' })).status).toBe(404);
+    expect((await call('/v3/webrtcsessions/kick/zzz', { method: 'POST' })).status).toBe(404);
+    const viaGet = await call('/v3/webrtcsessions/kick/b');
+    expect([viaGet.status, viaGet.headers.get('Allow')]).toEqual([405, 'POST']);
+    expect(kicked).toEqual(['b']);
+  });
+});
+
+describe('workers', () => {
+  test('are listed', async () => {
+    expect(await get('/v3/workers/list')).toMatchObject({
+      itemCount: 2,
+      items: [
+        { id: 0, state: 'up', fastPath: 'portable', udpPort: 8189 },
+        { id: 1, state: 'restarting', restarts: 2, fastPath: null },
+      ],
+    });
+  });
+
+  test('are recycled by POST', async () => {
+    expect((await call('/v3/workers/1/recycle', { method: 'POST' })).status).toBe(200);
+    expect((await call('/v3/workers/9/recycle', { method: 'POST' })).status).toBe(404);
+    expect((await call('/v3/workers/x/recycle', { method: 'POST' })).status).toBe(404);
+    expect((await call('/v3/workers/1/recycle')).status).toBe(405);
+    expect(recycled).toEqual([1, 9]);
+  });
+});
+
+test('only this host is answered: no proxies, no pages from elsewhere, no borrowed names', async () => {
+  for (const headers of [
+    { 'X-Forwarded-For': '127.0.0.1' },
+    { Origin: 'https://evil.example' },
+    { Forwarded: 'for=127.0.0.1' },
+  ])
+    expect((await call('/v3/info', { headers })).status).toBe(403);
+});

@@ -1,0 +1,30 @@
+import type { Express } from 'express';
+import { type Authorise, accessRequest, demand } from '../auth/authorise.ts';
+import { bareApp } from '../http/app.ts';
+import { notFound, problemHandler } from '../http/problem.ts';
+import type { Logger } from '../logging/logger.ts';
+import { type MediaMtxMetricsOptions, mediaMtxMetrics } from './mediamtx-format.ts';
+import type { Metrics } from './metrics.ts';
+
+export type MetricsAppOptions = MediaMtxMetricsOptions & {
+  readonly metrics: Metrics;
+  readonly authorise: Authorise;
+  readonly log: Logger;
+};
+
+/** What `metricsAddress` serves: `/metrics`, also `?format=mediamtx`. */
+export function createMetricsApp({ metrics, authorise, log, ...facts }: MetricsAppOptions): Express {
+  const app = bareApp();
+  app.use(async (req, _res, next) => {
+    await demand(authorise, accessRequest(req, 'metrics', undefined, 'http'));
+    next();
+  });
+  app.get('/metrics', async (req, res) => {
+    res.setHeader('Content-Type', metrics.registry.contentType);
+    res.setHeader('Cache-Control', 'no-store');
+    res.end(req.query['format'] === 'mediamtx' ? mediaMtxMetrics(facts) : await metrics.registry.metrics());
+  });
+  app.use(notFound);
+  app.use(problemHandler(log));
+  return app;
+}

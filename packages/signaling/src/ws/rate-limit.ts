@@ -1,0 +1,22 @@
+/** A token bucket: `perSecond` on average, as many at once. Sans-IO: time comes in. */
+export class RateLimit {
+  readonly #perSecond: number;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(perSecond: number, nowMs: number) {
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** @param nowMs monotonic */
+  take(nowMs: number): boolean {
+    const elapsedMs = Math.max(0, nowMs - this.#filledAtMs);
+    this.#filledAtMs = nowMs;
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + (elapsedMs / 1_000) * this.#perSecond);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
