@@ -39,6 +39,11 @@ describe('SequenceUnwrapper', () => {
     expect([1, 65535].map((sequence) => unwrapper.unwrap(sequence))).toEqual([1, -1]);
   });
 
+  test('a late packet does not move the reference', () => {
+    const unwrapper = new SequenceUnwrapper();
+    expect([0, 30_000, 100, 40_000].map((sequence) => unwrapper.unwrap(sequence))).toEqual([0, 30_000, 100, 40_000]);
+  });
+
   test('follows any path of steps shorter than half the space', () => {
     fc.assert(
       fc.property(uint16, fc.array(fc.integer({ min: 0, max: 0x7fff }), { maxLength: 300 }), (first, steps) => {

@@ -58,6 +58,7 @@ describe('inspectH264', () => {
     ['size past the end', [0x78, 0, 9, 0x67, 0x64], 0],
     ['size cut in half', [0x78, 0, 2, 0x68, 0xeb, 0], FRAME.HAS_PPS],
     ['no unit', [0x78, 0xff], 0],
+    ['an SPS without a body', [0x78, 0, 1, 0x67, 0, 2, 0x06, 0x05], 0],
     ['units of size 0 only', [0x78, 0, 0, 0, 0, 0, 0], 0],
   ])('a STAP-A with %s says what came before', (_name, bytes, flags) => {
     expect(inspect(...bytes)).toBe(flags);

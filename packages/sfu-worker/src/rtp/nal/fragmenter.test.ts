@@ -163,6 +163,31 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
     );
   });
 
+  test('the staging holds every output of one call, at the worst limit', () => {
+    for (const bodyBytes of [1, 3000, 5000, 9000, 20_000, 60_000]) {
+      const tight = new Fragmenter(16);
+      const nal = makeNal(format, 1, bodyBytes, bodyBytes);
+      expect(reassemble(format, bytesOf(push(tight, nal)))).toEqual([nal]);
+      const small = new Array(Math.ceil(bodyBytes / 20)).fill(makeNal(format, 5, 15, 1)); // each just too large
+      expect(reassemble(format, bytesOf(push(tight, aggregateOf(format, small))))).toEqual(small);
+      const whole = bodyBytes > 100 ? fragmentsOf(format, nal, [Math.ceil(bodyBytes / 2) + 3]) : [];
+      if (whole.length > 0)
+        expect(
+          reassemble(
+            format,
+            whole.flatMap((part) => bytesOf(push(tight, part))),
+          ),
+        ).toEqual([nal]);
+    }
+  });
+
+  test('the staging holds what waited and a large input', () => {
+    const nal = makeNal(format, 1, 20_000, 1);
+    const roomy = new Fragmenter(1200);
+    const outputs = fragmentsOf(format, nal, [5000]).flatMap((part) => bytesOf(push(roomy, part)));
+    expect(reassemble(format, outputs)).toEqual([nal]);
+  });
+
   test('small payloads pass untouched, without a copy', () => {
     const fragmenter = new Fragmenter(100);
     for (const payload of [

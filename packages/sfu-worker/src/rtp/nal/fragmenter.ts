@@ -221,8 +221,9 @@ export class NalFragmenter {
   /** Makes room for every output of this call, so that none moves, and puts what waits where the first one goes. */
   #reserve(inputBytes: number): void {
     const bytes = this.#pendingBytes + inputBytes;
-    // Each unit that is cut ends with a short fragment, and is longer than a full one: at most two headers a full piece.
-    const needed = bytes + (2 * Math.ceil(bytes / this.#room) + 1) * this.#fuBytes;
+    // A header a full piece, and one for the short piece at the end. Where an aggregation packet has several such ends,
+    // each unit's size field and own header make up for it.
+    const needed = bytes + (Math.ceil(bytes / this.#room) + 1) * this.#fuBytes;
     const old = this.#staging;
     if (needed > old.length) {
       this.#staging = Buffer.allocUnsafeSlow(Math.max(FIRST_STAGING_BYTES, needed, 2 * old.length));

@@ -37,7 +37,12 @@ describe('ReceptionStats', () => {
     stats.report(SSRC, 0);
     receive(stats, [11]);
     expect(stats.report(SSRC, 0)).toMatchObject({ fractionLost: 0, cumulativeLost: 0, highest: 12 });
-    receive(stats, [8, 9]); // before the base: more than expected
+    receive(stats, [13]);
+    stats.report(SSRC, 0);
+    receive(stats, [14, 5, 6]); // three came, one was expected
+    expect(stats.report(SSRC, 0)).toMatchObject({ fractionLost: 0, cumulativeLost: -2 });
+    stats.reset();
+    receive(stats, [10, 8, 9]); // before the base: more than expected
     expect(stats.report(SSRC, 0)).toMatchObject({ fractionLost: 0, cumulativeLost: -2 });
   });
 
