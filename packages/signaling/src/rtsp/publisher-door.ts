@@ -1,0 +1,227 @@
+import type { Socket } from 'node:net';
+import {
+  headerOf,
+  pathNameFault,
+  RTSP_REASONS,
+  RTSP_STATUS,
+  RTSP_VERSION,
+  type RtspCredentials,
+  type RtspHeaders,
+  RtspMessageReader,
+  type RtspRequest,
+  RtspServerAuth,
+  requestPath,
+  ShardcastError,
+  sequenceOf,
+  writeRequest,
+  writeResponse,
+} from '@shardcast/shared';
+import type { Decision } from '../auth/authorise.ts';
+import type { Media } from '../paths/media.ts';
+import { endSoon, RtspRelay } from './relay.ts';
+
+const PUBLIC = 'OPTIONS, ANNOUNCE, SETUP, RECORD, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN';
+const FOR_READERS = new Set(['DESCRIBE', 'PLAY', 'SETUP', 'PAUSE', 'RECORD', 'TEARDOWN']);
+/** Requests before the ANNOUNCE: OPTIONS and a few tries with a password. */
+const MAX_REQUESTS = 16;
+/** Guesses of a password on one connection. */
+const MAX_REFUSALS = 3;
+
+/** Who wants to publish. The decision's UNAUTHENTICATED asks for credentials, its FORBIDDEN does not. */
+export type RtspAccess = {
+  readonly action: 'publish';
+  readonly path: string;
+  readonly protocol: 'rtsp';
+  readonly ip: string;
+  /** Of the URL, without its question mark. */
+  readonly query: string;
+  /** Undefined when the client gave none. */
+  readonly credentials: RtspCredentials | undefined;
+};
+export type RtspAuthorise = (request: RtspAccess) => Promise<Decision>;
+
+export interface DoorLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  debug(fields: Record<string, unknown>, message: string): void;
+}
+
+export type PublisherDoorOptions = {
+  readonly socket: Socket;
+  readonly authorise: RtspAuthorise;
+  readonly media: Pick<Media, 'adoptRtsp'>;
+  readonly log: DoorLog;
+  readonly headerTimeoutMs: number;
+  /** The connection is no longer waiting: it was handed over, or it ended. Called once. */
+  readonly onSettled: () => void;
+  readonly onClosed: () => void;
+};
+
+type Answer = { readonly status: number; readonly reason?: string; readonly headers?: RtspHeaders };
+
+/** One RTSP connection from its first byte to its ANNOUNCE; then the worker that owns the path has it. */
+export class PublisherDoor {
+  readonly #options: PublisherDoorOptions;
+  readonly #socket: Socket;
+  readonly #ip: string;
+  readonly #remote: string;
+  readonly #reader = new RtspMessageReader();
+  readonly #auth = new RtspServerAuth();
+  readonly #timer: NodeJS.Timeout;
+  readonly #onData = (bytes: Buffer): void => this.#read(bytes);
+  #relay: RtspRelay | undefined;
+  #requests = 0;
+  #refusals = 0;
+  #isSettled = false;
+  #isClosed = false;
+
+  constructor(options: PublisherDoorOptions) {
+    const { socket } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#ip = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+    this.#remote = `${this.#ip.includes(':') ? `[${this.#ip}]` : this.#ip}:${socket.remotePort ?? 0}`;
+    this.#timer = setTimeout(() => this.#refuse({ status: 408 }), options.headerTimeoutMs);
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined); // the close that follows is what counts
+    socket.on('close', () => this.#end());
+    socket.on('data', this.#onData);
+  }
+
+  /** Ends the connection, handed over or not. Idempotent. */
+  close(reason: string): void {
+    this.#relay?.close(reason);
+    this.#socket.destroy();
+  }
+
+  #read(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length && !this.#isSettled) {
+      at = this.#reader.read(bytes, at, bytes.length);
+      if (this.#reader.fault !== undefined) {
+        this.#refuse({ status: 400, reason: this.#reader.fault });
+        return;
+      }
+      const message = this.#reader.take();
+      if (message === undefined) return;
+      if (message.kind === 'response' || ++this.#requests > MAX_REQUESTS) {
+        this.#refuse({ status: 400 });
+        return;
+      }
+      if (message.method === 'ANNOUNCE') {
+        this.#socket.pause();
+        const rest = bytes.subarray(at);
+        this.#announce(message, rest).catch((error: unknown) => {
+          const known = error instanceof ShardcastError;
+          // An error that we did not foresee is not for the peer to read.
+          this.#refuse(known ? { status: RTSP_STATUS[error.code], reason: error.message } : { status: 500 }, message);
+          if (!known) this.#options.log.info({ err: error }, 'rtsp publisher failed');
+        });
+        return;
+      }
+      this.#send(message, this.#answer(message));
+    }
+  }
+
+  #answer(request: RtspRequest): Answer {
+    const fault = requestFault(request);
+    if (fault !== undefined) return fault;
+    if (request.method === 'OPTIONS') return { status: 200, headers: [['public', PUBLIC]] };
+    if (request.method === 'GET_PARAMETER') return { status: 200 };
+    if (FOR_READERS.has(request.method)) {
+      return { status: 501, reason: 'Reading by RTSP is not supported yet: use WHEP' };
+    }
+    return { status: 501 };
+  }
+
+  async #announce(request: RtspRequest, rest: Buffer): Promise<void> {
+    const fault = requestFault(request);
+    if (fault !== undefined) return this.#refuse(fault, request);
+    const { path, query } = requestPath(request.uri);
+    const pathFault = pathNameFault(path);
+    if (pathFault !== undefined) throw new ShardcastError('PATH_INVALID', pathFault);
+    const decision = await this.#decide(request, path, query);
+    if (this.#isSettled) return;
+    if (decision === 'asked') {
+      this.#socket.resume();
+      this.#read(rest);
+      return;
+    }
+    if (!decision.allowed) throw new ShardcastError(decision.code, decision.reason);
+    const relay = new RtspRelay(this.#socket);
+    this.#relay = relay;
+    this.#socket.off('data', this.#onData);
+    try {
+      await this.#options.media.adoptRtsp(path, this.#remote, relay.workerPort);
+    } catch (error) {
+      this.#relay = undefined;
+      relay.abandon();
+      throw error;
+    }
+    if (this.#isSettled) {
+      relay.close('the connection ended meanwhile');
+      return;
+    }
+    this.#settle();
+    // The worker needs no credentials, so it is not told any.
+    const headers = request.headers.filter(([name]) => name !== 'authorization');
+    relay.start([writeRequest({ ...request, headers }), rest].filter((bytes) => bytes.length > 0));
+    this.#options.log.debug({ path, remote: this.#remote }, 'rtsp publisher handed over');
+  }
+
+  /** `asked`: the client was sent a challenge and may try again. */
+  async #decide(request: RtspRequest, path: string, query: string): Promise<Decision | 'asked'> {
+    const outcome = this.#auth.read(headerOf(request, 'authorization'), request.method, request.uri);
+    const isGiven = typeof outcome === 'object';
+    const credentials = isGiven ? outcome : undefined;
+    const decision = await this.#options.authorise({
+      action: 'publish',
+      path,
+      protocol: 'rtsp',
+      ip: this.#ip,
+      query,
+      credentials,
+    });
+    if (decision.allowed || decision.code !== 'UNAUTHENTICATED') return decision;
+    if (isGiven || outcome === 'malformed') this.#refusals++;
+    const challenges = this.#auth.challenges(outcome === 'stale').map((value) => ['www-authenticate', value] as const);
+    const answer: Answer = { status: 401, headers: challenges };
+    if (this.#refusals < MAX_REFUSALS) this.#send(request, answer);
+    else this.#refuse(answer, request);
+    return 'asked';
+  }
+
+  #send(request: RtspRequest | undefined, { status, reason, headers = [] }: Answer): void {
+    if (this.#isClosed) return;
+    const sequence = request === undefined ? undefined : headerOf(request, 'cseq');
+    const all = [...(sequence === undefined ? [] : [['cseq', sequence] as const]), ...headers];
+    this.#socket.write(writeResponse({ status, reason: reason ?? RTSP_REASONS[status] ?? 'Error', headers: all }));
+  }
+
+  #refuse(answer: Answer, request?: RtspRequest): void {
+    if (this.#isSettled) return;
+    const { status, reason = RTSP_REASONS[status] } = answer;
+    this.#options.log.info({ remote: this.#remote, status, reason }, 'rtsp publisher refused');
+    this.#send(request, answer);
+    this.#settle();
+    endSoon(this.#socket);
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#options.onSettled();
+  }
+
+  #end(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#settle();
+    this.#options.onClosed();
+  }
+}
+
+function requestFault(request: RtspRequest): Answer | undefined {
+  if (request.version !== RTSP_VERSION) return { status: 505 };
+  return sequenceOf(request) === undefined ? { status: 400, reason: 'CSeq is missing' } : undefined;
+}

@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
+import type { Media } from '../paths/media.ts';
+import { type DoorLog, PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
+import { endSoon } from './relay.ts';
+
+/** From the connection to its ANNOUNCE, as a whole: drip-feeding does not lengthen it. */
+const HEADER_TIMEOUT_MS = 10_000;
+const MAX_PENDING = 256;
+
+export type RtspServerOptions = {
+  /** Every interface when undefined. */
+  readonly host: string | undefined;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Everyone may publish by default. */
+  readonly authorise?: RtspAuthorise;
+  readonly media: Pick<Media, 'adoptRtsp'>;
+  readonly log: DoorLog;
+  readonly headerTimeoutMs?: number;
+  /** Connections that have not announced yet; more are turned away. */
+  readonly maxPending?: number;
+};
+
+/**
+ * The RTSP listener: takes publishers (RFC 2326) and hands each to the worker that owns its path. Reading by RTSP is
+ * answered with 501.
+ */
+export class RtspServer {
+  readonly #options: RtspServerOptions;
+  readonly #server: Server;
+  readonly #doors = new Set<PublisherDoor>();
+  #pending = 0;
+  #isClosed = false;
+
+  constructor(options: RtspServerOptions) {
+    this.#options = options;
+    this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
+  }
+
+  /** The port it listens on; 0 before that. */
+  get port(): number {
+    const address: AddressInfo | string | null = this.#server.address();
+    return address === null || typeof address === 'string' ? 0 : address.port;
+  }
+
+  /** Connections that are open, handed over or not. */
+  get connections(): number {
+    return this.#doors.size;
+  }
+
+  /** Rejects when the address is taken. */
+  async listen(): Promise<void> {
+    const { host, port } = this.#options;
+    this.#server.listen({ port, ...(host === undefined ? {} : { host }) });
+    await once(this.#server, 'listening');
+  }
+
+  /** Stops listening and ends every connection. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
+    this.#server.close();
+    for (const door of this.#doors) door.close('the server is shutting down');
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    const { maxPending = MAX_PENDING, headerTimeoutMs = HEADER_TIMEOUT_MS, media, log } = this.#options;
+    if (this.#pending >= maxPending) {
+      socket.on('error', () => undefined);
+      socket.write(writeResponse({ status: 503, reason: RTSP_REASONS[503] ?? '', headers: [['retry-after', '1']] }));
+      endSoon(socket);
+      return;
+    }
+    this.#pending++;
+    const door = new PublisherDoor({
+      socket,
+      media,
+      log,
+      headerTimeoutMs,
+      authorise: this.#options.authorise ?? (async () => ({ allowed: true })),
+      onSettled: () => {
+        this.#pending--;
+      },
+      onClosed: () => {
+        this.#doors.delete(door);
+      },
+    });
+    this.#doors.add(door);
+  }
+}
