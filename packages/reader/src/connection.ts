@@ -25,7 +25,9 @@ export type ConnectionOptions = {
 
 /** How often media is looked at. */
 const WATCH_MS = 500;
-/** Without media for this long the session is asked after: a server that lost it says 404 long before ICE notices. */
+/** The same while it has not come yet. */
+const EAGER_WATCH_MS = 100;
+/** Without media the session is asked after this often: a server that lost it says 404 long before ICE notices. */
 const DOUBT_MS = 1_000;
 /** Where media cannot tell (we send it), the session is asked after this often. */
 const ASK_MS = 2_000;
@@ -110,7 +112,7 @@ export class Connection {
     let askedAt = flowedAt;
     let hasRestarted = false;
     for (;;) {
-      await stateChangeOr(peer, WATCH_MS, signal);
+      await stateChangeOr(peer, hasFlowed ? WATCH_MS : EAGER_WATCH_MS, signal);
       if (signal.aborted) return '';
       const state = peer.connectionState;
       if (state === 'failed' || state === 'closed') return 'the connection was lost';
@@ -126,7 +128,8 @@ export class Connection {
       }
       const quietMs = now - flowedAt;
       if (quietMs >= (hasFlowed ? STALL_MS : START_MS)) return 'no media';
-      if (quietMs >= DOUBT_MS || (progress === undefined && now - askedAt >= ASK_MS)) {
+      const sinceAskedMs = now - askedAt;
+      if (progress === undefined ? sinceAskedMs >= ASK_MS : Math.min(quietMs, sinceAskedMs) >= DOUBT_MS) {
         askedAt = now;
         if (await session.isGone(signal)) return 'the session ended';
       }

@@ -74,7 +74,8 @@ export class Session {
   async isGone(signal: AbortSignal): Promise<boolean> {
     try {
       const response = await request(this.#options, this.#url, 'GET', undefined, undefined, signal);
-      return response.status === 404 || response.status === 410;
+      this.#isClosed ||= response.status === 404 || response.status === 410;
+      return this.#isClosed;
     } catch {
       return false; // no way to the server says nothing about the session
     }

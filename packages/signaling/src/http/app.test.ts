@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { ERROR_CODES, ShardcastError } from '@shardcast/shared';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ANSWER, FakeMedia, OFFER, pathInfo, shardView } from '../../test/fake-media.ts';
@@ -409,6 +410,11 @@ describe('pages', () => {
       expect(await problemOf(await get(path)), path).toMatchObject({ status: 400 });
   });
 
+  test('the WebSocket’s URL without an upgrade is 426', async () => {
+    const response = await get('/ws');
+    expect([response.status, response.headers.get('Upgrade')]).toEqual([426, 'websocket']);
+  });
+
   test('other methods are 405', async () => {
     const response = await fetch(`${base}/cam1/`, { method: 'POST' });
     expect([response.status, response.headers.get('Allow')]).toEqual([405, 'GET, HEAD']);
@@ -438,6 +444,26 @@ describe('the server', () => {
     expect(await raw(`GET / HTTP/1.1\r\nHost: h\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
+  test('a request that does not come is given up, and others do not wait for it', async () => {
+    const slow = await listenHttp(
+      (_req, res) => res.end('ok'),
+      { host: '127.0.0.1', port: 0 },
+      { headersMs: 50, requestMs: 100, checkMs: 10 },
+    );
+    const sockets = Array.from({ length: 100 }, () => connect(slow.port, '127.0.0.1'));
+    const closed = sockets.map(async (socket, index) => {
+      socket.on('error', () => {});
+      socket.write(
+        index % 2 === 0 ? 'GET / HTTP/1.1\r\nHo' : 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx',
+      );
+      socket.resume();
+      await once(socket, 'close');
+    });
+    expect(await (await fetch(`http://127.0.0.1:${slow.port}/`)).text()).toBe('ok');
+    await Promise.all(closed);
+    await slow.close(0);
+  });
+
   test('slow requests have their limits', () => {
     expect(door.server.headersTimeout).toBe(5_000);
     expect(door.server.requestTimeout).toBe(10_000);
@@ -458,6 +484,46 @@ describe('the server', () => {
     await Promise.all([door.close(0), door.close(0)]);
     await expect(fetch(base)).rejects.toThrow();
   });
+});
+
+test('whatever is asked, nothing breaks and every refusal is a problem with a code', async () => {
+  const segment = fc.oneof(
+    fc.constantFrom(
+      'whip',
+      'whep',
+      'publish',
+      'cam',
+      '..',
+      '%2e%2e',
+      '%zz',
+      '%00',
+      '',
+      'secret-1',
+      'reader.js',
+      '~',
+      'é',
+    ),
+    fc.stringMatching(/^[!-~]{1,8}$/),
+  );
+  const requests = fc.record({
+    method: fc.constantFrom('GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PUT', 'TRACE'),
+    path: fc.array(segment, { maxLength: 5 }).map((segments) => `/${segments.join('/')}`),
+    type: fc.constantFrom('application/sdp', FRAGMENT, 'text/plain', ';;;', ''),
+    body: fc.oneof(fc.constant(''), fc.constant(OFFER), fc.constant(fragment('zzzz')), fc.string()),
+  });
+  await fc.assert(
+    fc.asyncProperty(requests, async ({ method, path, type, body }) => {
+      const target = encodeURI(path).replaceAll('%25', '%');
+      const length = Buffer.byteLength(body);
+      const head = `${method} ${target} HTTP/1.1\r\nHost: h\r\nContent-Type: ${type}\r\nContent-Length: ${length}`;
+      const answer = await raw(`${head}\r\nConnection: close\r\n\r\n${Buffer.from(body).toString('latin1')}`);
+      const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
+      expect(status).toBeGreaterThanOrEqual(200);
+      expect(status, answer).toBeLessThan(500);
+      if (status >= 400 && method !== 'HEAD') expect(answer).toMatch(/"code":"[A-Z_]+"/);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 /** What comes back for bytes that fetch would not send. */

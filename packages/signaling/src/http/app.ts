@@ -5,7 +5,7 @@ import type { Logger } from '../logging/logger.ts';
 import type { Media } from '../paths/media.ts';
 import { type HealthOptions, health } from './health.ts';
 import { pages } from './pages.ts';
-import { problemHandler, type Rejections } from './problem.ts';
+import { problemHandler, type Rejections, sendProblem } from './problem.ts';
 import type { Scripts } from './scripts.ts';
 import { whipWhep } from './whip-whep.ts';
 
@@ -30,6 +30,11 @@ export function createApp({
 }: AppOptions): Express {
   const app = bareApp();
   app.use(health(healthOptions));
+  app.all('/ws', (_req, res) => {
+    // Upgrades never come here.
+    res.setHeader('Upgrade', 'websocket');
+    sendProblem(res, 426, 'UPGRADE_REQUIRED', 'this is a WebSocket');
+  });
   app.use(whipWhep({ media, authorise, allowOrigins: config.webrtcAllowOrigins }));
   app.use(pages({ media, authorise, scripts }));
   app.use(problemHandler(log, rejections));

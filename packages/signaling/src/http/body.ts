@@ -21,7 +21,7 @@ export async function readText(req: IncomingMessage, contentType: string, limitB
   let bytes = 0;
   return new Promise((resolve, reject) => {
     const settle = (): void => {
-      req.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onAborted);
+      req.off('data', onData).off('end', onEnd).off('close', onBrokenOff).off('error', onBrokenOff);
     };
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
@@ -36,10 +36,10 @@ export async function readText(req: IncomingMessage, contentType: string, limitB
       settle();
       resolve(Buffer.concat(chunks, bytes).toString('utf8'));
     };
-    const onAborted = (): void => {
+    const onBrokenOff = (): void => {
       settle();
       reject(new ShardcastError('BAD_REQUEST', 'the body was broken off'));
     };
-    req.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onAborted);
+    req.on('data', onData).on('end', onEnd).on('close', onBrokenOff).on('error', onBrokenOff);
   });
 }

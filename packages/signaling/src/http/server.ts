@@ -1,11 +1,15 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { formatAddress, type ListenAddress, ShardcastError } from '@shardcast/shared';
 
-/** A client that is slower than this with its request is not served: the defaults of Node (60 s, 300 s) feed slowloris. */
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-/** Node looks for late requests this often (its default is 30 s). */
-const TIMEOUT_CHECK_MS = 1_000;
+export type RequestLimits = {
+  /** A client that is slower than this with its headers, or its whole request, is not served. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** Late requests are looked for this often. */
+  readonly checkMs: number;
+};
+/** Node's own (60 s, 300 s, 30 s) feed slowloris. */
+const LIMITS: RequestLimits = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 5_000;
@@ -20,12 +24,16 @@ export type HttpDoor = {
 };
 
 /** @throws ShardcastError CONFIG_INVALID when the address cannot be listened on */
-export async function listenHttp(listener: RequestListener, { host, port }: ListenAddress): Promise<HttpDoor> {
+export async function listenHttp(
+  listener: RequestListener,
+  { host, port }: ListenAddress,
+  limits: RequestLimits = LIMITS,
+): Promise<HttpDoor> {
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
