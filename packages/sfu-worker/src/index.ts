@@ -1,1 +1,5 @@
-export {};
+/** The face of the worker package: where its thread begins, and what main makes for it. */
+export { type Certificate, makeCertificate } from './session/dtls/certificate.ts';
+
+/** The module that the pool runs; `.ts` in development, `.js` when built. */
+export const workerEntry = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url);

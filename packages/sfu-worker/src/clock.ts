@@ -1,0 +1,4 @@
+/** Ms since the epoch that never jump: the wall clock at the thread's start plus monotonic time (RFC 3550 timers, NTP steps). */
+export function monotonicEpochMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,236 @@
+import { randomBytes } from 'node:crypto';
+import {
+  MEDIA_KINDS,
+  type MediaKind,
+  ShardcastError,
+  TRACK_COUNTER,
+  type TrackSnapshot,
+  WORKER,
+} from '@shardcast/shared';
+import { Leg, type LegTransport } from '../forward/leg.ts';
+import type { Reader, Stream } from '../forward/stream.ts';
+import { ntpFromUnixMs, type RtcpVisitor, readRtcp, writeSdesCname, writeSenderReport } from '../rtp/rtcp/index.ts';
+import { type PeerContext, PeerSession } from '../session/peer-session.ts';
+import { type AnswerTransport, buildAnswer, type MediaPlan } from '../session/sdp/answer.ts';
+import { matchCodec } from '../session/sdp/codec-match.ts';
+import { type Offer, parseOffer } from '../session/sdp/offer.ts';
+
+const REPORT_BYTES = 128;
+/** The stream id of every answer: viewers see one MediaStream a session. */
+const CNAME = 'shardcast';
+
+export type SessionRequest = {
+  readonly session: string;
+  readonly slot: number;
+  readonly offer: string;
+};
+
+/** What sessions of a worker are made with. */
+export type SessionContext = PeerContext & {
+  readonly transport: () => AnswerTransport;
+  readonly credentials: () => { ufrag: string; pwd: string };
+  readonly nack: boolean;
+  /** Asks for `flush` of a publisher before the next turn of the event loop ends. */
+  readonly onFlushWanted: (publisher: { flush(): void }) => void;
+};
+
+/** A viewer (WHEP): one leg a track it takes, and the RTCP between us. */
+export class WhepSession implements Reader {
+  readonly peer: PeerSession;
+  readonly legs: Partial<Record<MediaKind, Leg>> = {};
+  readonly #stream: Stream;
+  readonly #context: SessionContext;
+  readonly #onClosed: (reason: string) => void;
+  readonly #tracks: TrackSnapshot[] = [];
+  readonly #bornMs: number;
+  readonly #report = Buffer.alloc(REPORT_BYTES);
+  readonly #rtcp: RtcpVisitor = {
+    pli: () => this.#keyframeWanted(),
+    fir: () => this.#keyframeWanted(),
+    nack: (ssrc, pid, blp) => this.#nack(ssrc, pid, blp),
+  };
+
+  /**
+   * Reads the offer and prepares the answer.
+   * @throws ShardcastError SDP_INVALID; SDP_UNACCEPTABLE when no track of the stream fits the offer.
+   */
+  static subscribe(
+    request: SessionRequest,
+    stream: Stream,
+    context: SessionContext,
+    onClosed: (reason: string) => void,
+  ): { session: WhepSession; answer: string } {
+    const offer = parseOffer(request.offer);
+    const tracks: TrackSnapshot[] = [];
+    const plan = offer.media.map((media): MediaPlan | undefined => {
+      if (media.kind !== 'audio' && media.kind !== 'video') return undefined;
+      if (!media.isUsable || !media.canReceive || tracks.some((track) => track.kind === media.kind)) return undefined;
+      const codec = stream.codec(media.kind);
+      const match = codec === undefined ? undefined : matchCodec(media.codecs, codec);
+      if (match === undefined) return undefined;
+      const ssrc = randomBytes(4).readUInt32BE() || 1;
+      tracks.push({
+        kind: media.kind,
+        ...(media.mid === undefined ? {} : { mid: media.mid }),
+        midExtensionId: 0,
+        payloadType: match.payloadType,
+        codecs: [
+          {
+            payloadType: match.payloadType,
+            name: match.name,
+            clockRate: match.clockRate,
+            ...(match.channels === undefined ? {} : { channels: match.channels }),
+            fmtp: match.fmtp,
+          },
+        ],
+        ssrc,
+        offeredSsrcs: [],
+      });
+      return { codecs: [match], ssrc };
+    });
+    if (tracks.length === 0) {
+      throw new ShardcastError('SDP_UNACCEPTABLE', `the offer has no codec in common with "${stream.path}"`);
+    }
+    const credentials = context.credentials();
+    const session = new WhepSession(request, offer, credentials, tracks, stream, context, onClosed);
+    const answer = buildAnswer(offer, plan, {
+      ...context.transport(),
+      ...credentials,
+      setup: offer.transport.setup === 'passive' ? 'active' : 'passive',
+      streamId: CNAME,
+      nack: context.nack,
+    });
+    return { session, answer };
+  }
+
+  private constructor(
+    request: SessionRequest,
+    offer: Offer,
+    credentials: { ufrag: string; pwd: string },
+    tracks: TrackSnapshot[],
+    stream: Stream,
+    context: SessionContext,
+    onClosed: (reason: string) => void,
+  ) {
+    this.#stream = stream;
+    this.#context = context;
+    this.#onClosed = onClosed;
+    this.#tracks = tracks;
+    this.peer = new PeerSession(
+      {
+        id: request.session,
+        kind: 'whep',
+        path: stream.path,
+        slot: request.slot,
+        ...credentials,
+        peerUfrag: offer.transport.ufrag,
+        peerFingerprint: offer.transport.fingerprint,
+        active: offer.transport.setup === 'passive',
+      },
+      context,
+      this,
+    );
+    this.#bornMs = context.clock();
+  }
+
+  // --- PeerHandler
+
+  onConnected(): void {
+    const sender = this.peer.sender;
+    if (sender === undefined) return;
+    const peer = this.peer;
+    const transport: LegTransport = {
+      protect: (bytes, start, headerLength, length, index) => sender.protect(bytes, start, headerLength, length, index),
+      send: (bytes, start, length) => peer.send(bytes, start, length),
+    };
+    this.#tracks.forEach((track, index) => {
+      this.legs[track.kind] = this.#makeLeg(track, index, transport);
+    });
+    this.#stream.addReader(this);
+  }
+  onRtp(): void {
+    // A viewer sends no media; its packets were never negotiated.
+    const counters = this.#context.telemetry.counters;
+    counters[WORKER.droppedUnknownSource] = (counters[WORKER.droppedUnknownSource] as number) + 1;
+  }
+  onRtcp(packet: Buffer, end: number): void {
+    if (readRtcp(packet, 0, end, this.#rtcp) === undefined) return;
+    const counters = this.#context.telemetry.counters;
+    counters[WORKER.droppedMalformed] = (counters[WORKER.droppedMalformed] as number) + 1;
+  }
+  onClosed(reason: string): void {
+    this.#stream.removeReader(this);
+    this.#onClosed(reason);
+  }
+  describeTracks(): TrackSnapshot[] {
+    return this.#tracks;
+  }
+  describeLatch(): [number, number][] {
+    return [];
+  }
+
+  // --- Reader
+
+  close(reason: string): void {
+    this.peer.close(reason);
+  }
+
+  /** Sender reports of both tracks in one compound packet (RFC 3550 §6.4.1). */
+  sendReports(nowMs: number): void {
+    let end = 0;
+    for (const kind of MEDIA_KINDS) {
+      const leg = this.legs[kind];
+      if (leg === undefined || leg.counter(TRACK_COUNTER.PACKETS) === 0) continue;
+      const sinceMs = nowMs - leg.counter(TRACK_COUNTER.LAST_TIMESTAMP_AT);
+      const timestamp = leg.counter(TRACK_COUNTER.LAST_TIMESTAMP) + Math.round((sinceMs * leg.clockRate) / 1000);
+      end = writeSenderReport(this.#report, end, {
+        ssrc: leg.ssrc,
+        ntp: ntpFromUnixMs(nowMs),
+        rtpTimestamp: timestamp % 0x1_0000_0000,
+        packets: leg.counter(TRACK_COUNTER.PACKETS) % 0x1_0000_0000,
+        octets: leg.counter(TRACK_COUNTER.OCTETS) % 0x1_0000_0000,
+      });
+      end = writeSdesCname(this.#report, end, leg.ssrc, CNAME);
+    }
+    if (end > 0) this.peer.sendRtcp(this.#report, end);
+  }
+
+  #makeLeg(track: TrackSnapshot, index: number, transport: LegTransport): Leg {
+    const leg = new Leg({
+      transport,
+      ssrc: track.ssrc ?? 1,
+      payloadType: track.payloadType,
+      clockRate: track.codecs[0]?.clockRate ?? 90_000,
+      counters: this.peer.counters,
+      track: index,
+      joinedAtMs: this.#bornMs,
+    });
+    // RFC 3711 §3.3.1: begin in the lower half, so that no early loss can make the receiver guess a wrong rollover.
+    leg.setCounter(TRACK_COUNTER.OUT, randomBytes(2).readUInt16BE() & 0x3fff);
+    return leg;
+  }
+
+  #keyframeWanted(): void {
+    this.#count(WORKER.pliReceived);
+    this.#stream.requestKeyframe();
+  }
+
+  #nack(ssrc: number, pid: number, blp: number): void {
+    if (!this.#context.nack) {
+      this.#count(WORKER.nackIgnored); // some clients send NACKs that were never negotiated
+      return;
+    }
+    const kind = MEDIA_KINDS.find((each) => this.legs[each]?.ssrc === ssrc);
+    const leg = kind === undefined ? undefined : this.legs[kind];
+    if (kind === undefined || leg === undefined) return;
+    this.#stream.retransmit(kind, leg, pid);
+    for (let bit = 0; bit < 16; bit++) {
+      if ((blp & (1 << bit)) !== 0) this.#stream.retransmit(kind, leg, (pid + bit + 1) & 0xffff);
+    }
+  }
+
+  #count(field: number): void {
+    const counters = this.#context.telemetry.counters;
+    counters[field] = (counters[field] as number) + 1;
+  }
+}

@@ -1,0 +1,79 @@
+import { TRACK_COUNTER, trackCounter } from '@shardcast/shared';
+
+/** What a leg's packets are protected with and where they go; the session owns it. */
+export interface LegTransport {
+  /**
+   * Protects bytes[start, start + length) in place; at least 16 bytes are free behind it.
+   * @returns the protected length.
+   */
+  protect(bytes: Buffer, start: number, headerLength: number, length: number, index: number): number;
+  /** Hands bytes to the socket, which may keep them until `DatagramQueue.queued` is 0. */
+  send(bytes: Buffer, start: number, length: number): void;
+}
+
+/** A leg's progress: it waits for a keyframe, catches up from the cache, or gets packets as they come. */
+export type LegState = 'waiting' | 'catching-up' | 'live';
+
+/**
+ * One viewer's subscription to one track: header rewrite state and position. The numbers that must outlive the thread
+ * are in the session's shared counters and are written before they are used (design D8).
+ */
+export class Leg {
+  readonly transport: LegTransport;
+  readonly ssrc: number;
+  readonly payloadType: number;
+  /** RTP clock rate, Hz. */
+  readonly clockRate: number;
+  readonly counters: Float64Array;
+  readonly track: number;
+
+  state: LegState = 'waiting';
+  /** Output packet index minus track packet index. */
+  indexDelta = 0;
+  /** Track index of the first packet that this leg may see; what is older came before its keyframe. */
+  firstIndex = Number.POSITIVE_INFINITY;
+  /** Retransmission is possible from this track index on. */
+  liveFrom = Number.POSITIVE_INFINITY;
+  timestampOffset: number;
+
+  /** Catching up: next packet of the cache, its generation, and the frames that were there at the join. */
+  cursor = 0;
+  generation = -1;
+  backlogFrames = 0;
+  backlogTimestamp = 0;
+  /** When the viewer subscribed, for the first-frame histogram; NaN once observed. */
+  joinedAtMs: number;
+
+  constructor(options: {
+    transport: LegTransport;
+    ssrc: number;
+    payloadType: number;
+    clockRate: number;
+    counters: Float64Array;
+    track: number;
+    joinedAtMs: number;
+  }) {
+    this.transport = options.transport;
+    this.ssrc = options.ssrc;
+    this.payloadType = options.payloadType;
+    this.clockRate = options.clockRate;
+    this.counters = options.counters;
+    this.track = options.track;
+    this.joinedAtMs = options.joinedAtMs;
+    this.timestampOffset = this.counter(TRACK_COUNTER.TIMESTAMP_OFFSET);
+  }
+
+  counter(field: number): number {
+    return this.counters[trackCounter(this.track, field)] as number;
+  }
+  setCounter(field: number, value: number): void {
+    this.counters[trackCounter(this.track, field)] = value;
+  }
+
+  /** The next packet out follows the last one sent without a gap, whatever track index it has. */
+  startAt(trackIndex: number): void {
+    this.indexDelta = this.counter(TRACK_COUNTER.OUT) - trackIndex;
+    this.firstIndex = trackIndex;
+    this.setCounter(TRACK_COUNTER.INDEX_DELTA, this.indexDelta);
+  }
+}

@@ -1,0 +1,35 @@
+/** Bytes a slot: an Ethernet frame's payload. */
+export const SLOT_BYTES = 1500;
+
+/**
+ * Where outgoing packets are built and encrypted: fixed slots in one ArrayBuffer (design D5). Slots are taken in order
+ * and are all free again once the socket has nothing queued, which with UDP is nearly always: so a packet costs no
+ * allocation, no bookkeeping, and the same warm memory serves every viewer. When the socket is slow the slots run out,
+ * and the caller drops and counts.
+ */
+export class PacketPool {
+  readonly slots: number;
+  /** One buffer over all slots; slot `n` begins at `n * SLOT_BYTES`. */
+  readonly bytes: Buffer;
+  #next = 0;
+
+  constructor(slots: number) {
+    this.slots = slots;
+    this.bytes = Buffer.allocUnsafeSlow(slots * SLOT_BYTES);
+  }
+
+  /** Slots that are with the socket. */
+  get used(): number {
+    return this.#next;
+  }
+
+  /** Offset of a free slot, or -1. */
+  acquire(): number {
+    return this.#next < this.slots ? this.#next++ * SLOT_BYTES : -1;
+  }
+
+  /** Call when the socket's queue is empty: every slot is free. */
+  releaseAll(): void {
+    this.#next = 0;
+  }
+}

@@ -1,0 +1,275 @@
+import { Telemetry, TRACK_COUNTER, WORKER } from '@shardcast/shared';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PortableFastPath } from '../fastpath/portable.ts';
+import { Leg } from './leg.ts';
+import { PacketPool } from './packet-pool.ts';
+import { Track } from './track.ts';
+
+/** What a viewer receives: the header fields that we rewrite, and the payload. */
+type Received = { sequence: number; timestamp: number; marker: boolean; ssrc: number; payload: Buffer; index: number };
+
+const MAX_PAYLOAD = 1200;
+
+function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; parameterSets?: Buffer[] } = {}) {
+  const telemetry = new Telemetry(Telemetry.allocate());
+  let keyframesWanted = 0;
+  const track = new Track(
+    {
+      kind: 'video',
+      codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
+      payloadType: 96,
+      ...(options.parameterSets === undefined ? {} : { parameterSets: options.parameterSets }),
+    },
+    {
+      kind: 'video',
+      fastPath: new PortableFastPath(new PacketPool(64), { queued: 0 }, telemetry),
+      telemetry,
+      slot: 0,
+      cacheLimits: { maxBytes: options.cacheBytes ?? 1 << 20, maxAgeMs: 10_000 },
+      maxPayloadBytes: options.maxPayloadBytes ?? MAX_PAYLOAD,
+      history: undefined,
+      onKeyframeWanted: () => keyframesWanted++,
+    },
+  );
+  return { track, telemetry, keyframesWanted: () => keyframesWanted };
+}
+
+function makeViewer(out = 100): { leg: Leg; received: Received[] } {
+  const received: Received[] = [];
+  let index = -1;
+  const counters = new Float64Array(24);
+  const leg = new Leg({
+    transport: {
+      protect: (_bytes, _start, _header, length, packetIndex) => {
+        index = packetIndex;
+        return length;
+      },
+      send: (bytes, start, length) => {
+        received.push({
+          sequence: bytes.readUInt16BE(start + 2),
+          timestamp: bytes.readUInt32BE(start + 4),
+          marker: ((bytes[start + 1] as number) & 0x80) !== 0,
+          ssrc: bytes.readUInt32BE(start + 8),
+          payload: Buffer.from(bytes.subarray(start + 12, start + length)),
+          index,
+        });
+      },
+    },
+    ssrc: 0xcafe,
+    payloadType: 102,
+    clockRate: 90_000,
+    counters,
+    track: 0,
+    joinedAtMs: 0,
+  });
+  leg.setCounter(TRACK_COUNTER.OUT, out);
+  return { leg, received };
+}
+
+const IDR = 0x65;
+const SLICE = 0x41;
+const SPS = Buffer.from('6742c01fd9005005bb0110000003001000000303c0f183248001', 'hex').subarray(0, 20);
+const PPS = Buffer.from('68cb83cb20', 'hex');
+
+function rtp(sequence: number, timestamp: number, payload: Buffer, marker: boolean, ssrc = 1): Buffer {
+  const packet = Buffer.alloc(12 + payload.length);
+  packet[0] = 0x80;
+  packet[1] = (marker ? 0x80 : 0) | 96;
+  packet.writeUInt16BE(sequence & 0xffff, 2);
+  packet.writeUInt32BE(timestamp >>> 0, 4);
+  packet.writeUInt32BE(ssrc, 8);
+  payload.copy(packet, 12);
+  return packet;
+}
+const nal = (type: number, bytes: number) => Buffer.concat([Buffer.from([type, 0x80]), Buffer.alloc(bytes - 2, 7)]);
+
+function feed(track: Track, nowMs: number, packet: Buffer, flush = true): void {
+  track.beginRead(nowMs);
+  track.receive(packet, 0, packet.length);
+  if (flush) track.flush();
+}
+
+test('a viewer who joins before the keyframe begins with it, one who joins later gets it from the cache', () => {
+  const { track, keyframesWanted } = makeTrack();
+  const early = makeViewer();
+  track.addLeg(early.leg, 0);
+  expect(keyframesWanted()).toBe(1);
+  feed(track, 0, rtp(1, 0, nal(SLICE, 50), true)); // nothing can be decoded yet
+  expect(early.received).toHaveLength(0);
+  feed(track, 40, rtp(2, 3600, nal(IDR, 80), true));
+  feed(track, 80, rtp(3, 7200, nal(SLICE, 50), true));
+  expect(early.received.map(({ payload }) => payload[0])).toEqual([IDR, SLICE]);
+
+  const late = makeViewer(500);
+  track.addLeg(late.leg, 90);
+  expect(late.received.map(({ payload }) => payload[0])).toEqual([IDR, SLICE]);
+  feed(track, 120, rtp(4, 10_800, nal(SLICE, 50), true));
+  expect(late.received.map(({ sequence }) => sequence)).toEqual([500, 501, 502]);
+  // The backlog is compressed in time and ends at the live edge.
+  const [first, second, third] = late.received.map(({ timestamp }) => timestamp) as [number, number, number];
+  expect((second - first + 2 ** 32) % 2 ** 32).toBe(90);
+  expect((third - second + 2 ** 32) % 2 ** 32).toBe(3600);
+});
+
+test('a large backlog is paced, live packets queue behind it, and nothing is lost or doubled', () => {
+  const { track } = makeTrack({ cacheBytes: 4 << 20 });
+  let sequence = 0;
+  feed(track, 0, rtp(sequence++, 0, nal(IDR, 1000), true));
+  for (let frame = 1; frame < 200; frame++)
+    feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 8000);
+  expect(viewer.leg.state).toBe('catching-up');
+  expect(viewer.received.length).toBeLessThan(80);
+  let frame = 200;
+  for (let turn = 0; turn < 100 && viewer.leg.state !== 'live'; turn++) {
+    feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
+    frame++;
+    track.pace(frame * 40);
+  }
+  expect(viewer.leg.state).toBe('live');
+  feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
+  expect(viewer.received).toHaveLength(sequence);
+  expectContiguous(viewer.received);
+  expectForwardInTime(viewer.received);
+});
+
+test('past its budget the cache gives the keyframe alone, and the viewer goes on with the next one', () => {
+  const { track, keyframesWanted } = makeTrack({ cacheBytes: 3000 });
+  feed(track, 0, rtp(0, 0, nal(IDR, 1000), true));
+  for (let i = 1; i < 6; i++) feed(track, i * 40, rtp(i, i * 3600, nal(SLICE, 1000), true));
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 300);
+  expect(viewer.received.map(({ payload }) => payload[0])).toEqual([IDR]);
+  expect(keyframesWanted()).toBe(1);
+  feed(track, 320, rtp(6, 6 * 3600, nal(SLICE, 1000), true));
+  feed(track, 360, rtp(7, 7 * 3600, nal(IDR, 1000), true));
+  expect(viewer.received.map(({ payload }) => payload[0])).toEqual([IDR, IDR]);
+  expectContiguous(viewer.received);
+});
+
+test('a camera that comes back with another SSRC, sequence and clock keeps its viewers, from its first keyframe on', () => {
+  const { track } = makeTrack();
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
+  feed(track, 40, rtp(2, 3600, nal(SLICE, 80), true));
+  feed(track, 5000, rtp(40_000, 99, nal(SLICE, 80), true, 2));
+  feed(track, 5040, rtp(40_001, 3699, nal(IDR, 80), true, 2));
+  expect(viewer.received.map(({ payload }) => payload[0])).toEqual([IDR, SLICE, IDR]);
+  expectContiguous(viewer.received);
+  expectForwardInTime(viewer.received);
+  expect(new Set(viewer.received.map(({ ssrc }) => ssrc)).size).toBe(1);
+});
+
+test('parameter sets that only the SDP has go before every keyframe, and only there', () => {
+  const { track } = makeTrack({ parameterSets: [SPS, PPS] });
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 80), false));
+  feed(track, 0, rtp(2, 0, nal(IDR, 80), true)); // a second slice of the same picture
+  feed(track, 40, rtp(3, 3600, nal(SLICE, 80), true));
+  feed(track, 80, rtp(4, 7200, nal(IDR, 80), true));
+  const STAP_A = 24;
+  expect(viewer.received.map(({ payload }) => (payload[0] as number) & 0x1f)).toEqual([STAP_A, 5, 5, 1, STAP_A, 5]);
+  expectContiguous(viewer.received);
+  expect(track.profileLevelId).toBe(SPS.toString('hex', 1, 4));
+});
+
+test('packets too large for the path are fragmented once, and the frame keeps one marker at its end', () => {
+  const { track } = makeTrack();
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 5000), true));
+  feed(track, 40, rtp(2, 3600, nal(SLICE, 100), true));
+  expect(viewer.received.length).toBe(6);
+  expect(viewer.received.every(({ payload }) => payload.length <= MAX_PAYLOAD)).toBe(true);
+  expect(viewer.received.map(({ marker }) => marker)).toEqual([false, false, false, false, true, true]);
+  expectContiguous(viewer.received);
+});
+
+test('whatever a source sends, no packet index is used twice and every payload is whole', () => {
+  const packet = fc.record({
+    jump: fc.constantFrom(1, 1, 1, 1, 2, 5, -1, -2, -3, 0, 5000, -5000),
+    frame: fc.boolean(),
+    key: fc.boolean(),
+    bytes: fc.constantFrom(3, 40, 1200, 1201, 3000),
+    ssrc: fc.constantFrom(1, 1, 1, 1, 1, 2),
+    flush: fc.boolean(),
+    padding: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 120 }), fc.integer({ min: 0, max: 60 }), (packets, joinAt) => {
+      const { track } = makeTrack({ parameterSets: [SPS, PPS], cacheBytes: 20_000 });
+      const viewers = [makeViewer(0x3fff)];
+      track.addLeg(viewers[0]?.leg as Leg, 0);
+      let sequence = 65_500;
+      let timestamp = 0;
+      packets.forEach(({ jump, frame, key, bytes, ssrc, flush, padding }, i) => {
+        if (i === joinAt) {
+          const viewer = makeViewer(1);
+          viewers.push(viewer);
+          track.addLeg(viewer.leg, i * 10);
+        }
+        sequence = (sequence + jump) & 0xffff;
+        if (frame) timestamp += 3600;
+        feed(
+          track,
+          i * 10,
+          rtp(sequence, timestamp, padding ? Buffer.alloc(0) : nal(key ? IDR : SLICE, bytes), frame, ssrc),
+          flush,
+        );
+        track.pace(i * 10);
+      });
+      track.flush();
+      for (const { leg, received } of viewers) {
+        const indexes = received.map(({ index }) => index);
+        expect(new Set(indexes).size).toBe(indexes.length);
+        expect(received.every(({ payload }) => payload.length > 0 && payload.length <= MAX_PAYLOAD)).toBe(true);
+        for (const index of indexes) expect(index).toBeLessThan(leg.counter(TRACK_COUNTER.OUT));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('random bytes are counted and go nowhere', () => {
+  const { track, telemetry } = makeTrack();
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      const packet = Buffer.from(bytes);
+      track.beginRead(0);
+      track.receive(packet, 0, packet.length);
+      track.receiveRtcp(packet, 0, packet.length);
+      track.flush();
+    }),
+    { numRuns: 2000 },
+  );
+  expect(telemetry.worker('droppedMalformed')).toBeGreaterThan(0);
+  expect(WORKER.droppedMalformed).toBeGreaterThan(0);
+});
+
+test('a viewer who leaves gets nothing more', () => {
+  const { track } = makeTrack();
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
+  track.removeLeg(viewer.leg);
+  feed(track, 40, rtp(2, 3600, nal(SLICE, 80), true));
+  expect(viewer.received).toHaveLength(1);
+});
+
+function expectContiguous(received: readonly Received[]): void {
+  const first = received[0]?.index ?? 0;
+  expect(received.map(({ index }) => index - first)).toEqual(received.map((_, i) => i));
+}
+
+function expectForwardInTime(received: readonly Received[]): void {
+  for (let i = 1; i < received.length; i++) {
+    const delta = ((received[i] as Received).timestamp - (received[i - 1] as Received).timestamp + 2 ** 32) % 2 ** 32;
+    expect(delta).toBeLessThan(2 ** 31);
+  }
+}

@@ -1,0 +1,57 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
+import { PrivateKey } from '@fidm/x509';
+import nacl from 'tweetnacl';
+
+/** DER before the 32 bytes of an X25519 key (RFC 8410 §4, §7). */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
+
+/** What werift may call of the two libraries that we replace. */
+type Replaceable = {
+  box: { keyPair: () => nacl.BoxKeyPair };
+  scalarMult: (secret: Uint8Array, point: Uint8Array) => Uint8Array;
+};
+
+let installed = false;
+
+/**
+ * Lets OpenSSL do what werift does in JavaScript: X25519 (1.3 ms against 0.06) and ECDSA signatures (0.36 against 0.02).
+ * tweetnacl and @fidm/x509 are packages of their own, so their entries can be replaced. Idempotent.
+ */
+export function useNativeCrypto(): void {
+  if (installed) return;
+  installed = true;
+  // The package's types say readonly; the object is not frozen, and a test fails should that change.
+  const replaceable = nacl as unknown as Replaceable;
+  replaceable.box.keyPair = () => {
+    const pair = generateKeyPairSync('x25519');
+    return {
+      publicKey: new Uint8Array(pair.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)),
+      secretKey: new Uint8Array(pair.privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-32)),
+    };
+  };
+  replaceable.scalarMult = (secret, point) =>
+    new Uint8Array(
+      diffieHellman({
+        privateKey: createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, secret]), format: 'der', type: 'pkcs8' }),
+        publicKey: createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' }),
+      }),
+    );
+  const keys = new Map<string, KeyObject>();
+  PrivateKey.prototype.sign = function (this: PrivateKey, data: Buffer, hash: string): Buffer {
+    const pem = this.toPEM().toString();
+    let key = keys.get(pem);
+    if (key === undefined) {
+      key = createPrivateKey(pem);
+      keys.set(pem, key);
+    }
+    return sign(hash, data, key);
+  };
+}

@@ -1,0 +1,105 @@
+import { type Cipher, createCipheriv, createHmac } from 'node:crypto';
+import {
+  type DirectionKeys,
+  deriveDirection,
+  GCM_TAG_BYTES,
+  SHA1_80_TAG_BYTES,
+  type SrtpProfile,
+  writeIv,
+} from './session-keys.ts';
+
+const BLOCK_BYTES = 16;
+/** Counter blocks for the largest packet that we send. */
+const MAX_BLOCKS = Math.ceil(1500 / BLOCK_BYTES);
+
+/** Counter blocks before encryption; one thread, one packet at a time, so all senders share it. */
+const counterBlocks = Buffer.alloc(MAX_BLOCKS * BLOCK_BYTES);
+
+/** One direction's sending side: RTP and RTCP under one pair of master key and salt. Indexes are the caller's. */
+export class SrtpSender {
+  readonly profile: SrtpProfile;
+  readonly #keys: DirectionKeys;
+  readonly #iv: Buffer;
+  /** AES in ECB mode with a standing key: a keystream costs one call and no new cipher (docs/benchmarks.md). */
+  readonly #ecb: Cipher | undefined;
+  readonly #rollover = Buffer.alloc(4);
+
+  /** @param masterKey base64; @param masterSalt base64 */
+  constructor(profile: SrtpProfile, masterKey: string, masterSalt: string) {
+    this.profile = profile;
+    this.#keys = deriveDirection(profile, masterKey, masterSalt);
+    this.#iv = Buffer.alloc(profile === 7 ? 12 : 16);
+    if (profile === 1) {
+      this.#ecb = createCipheriv('aes-128-ecb', this.#keys.rtp.encryption, null);
+      this.#ecb.setAutoPadding(false);
+    }
+  }
+
+  /**
+   * Protects the RTP packet in bytes[start, start + length) in place; 16 bytes behind it are free.
+   * @param index ROC * 65536 + the packet's sequence number; never the same twice
+   * @returns the protected length
+   */
+  protect(bytes: Buffer, start: number, headerLength: number, length: number, index: number): number {
+    const roc = Math.floor(index / 0x1_0000);
+    const ssrc = bytes.readUInt32BE(start + 8);
+    const { encryption, authentication, salt } = this.#keys.rtp;
+    writeIv(this.#iv, salt, ssrc, roc, index % 0x1_0000);
+    const body = start + headerLength;
+    const end = start + length;
+    if (this.#ecb === undefined) {
+      const cipher = createCipheriv('aes-128-gcm', encryption, this.#iv);
+      cipher.setAAD(bytes.subarray(start, body));
+      cipher.update(bytes.subarray(body, end)).copy(bytes, body);
+      cipher.final();
+      cipher.getAuthTag().copy(bytes, end);
+      return length + GCM_TAG_BYTES;
+    }
+    xorKeystream(this.#ecb, this.#iv, bytes, body, end);
+    this.#rollover.writeUInt32BE(roc >>> 0);
+    const mac = createHmac('sha1', authentication).update(bytes.subarray(start, end)).update(this.#rollover).digest();
+    mac.copy(bytes, end, 0, SHA1_80_TAG_BYTES);
+    return length + SHA1_80_TAG_BYTES;
+  }
+
+  /**
+   * Protects the compound RTCP packet in bytes[0, length) in place; 20 bytes behind it are free.
+   * @param index SRTCP index, 31 bits; never the same twice
+   * @returns the protected length
+   */
+  protectRtcp(bytes: Buffer, length: number, index: number): number {
+    const { encryption, authentication, salt } = this.#keys.rtcp;
+    writeIv(this.#iv, salt, bytes.readUInt32BE(4), index >>> 16, index & 0xffff);
+    const word = Buffer.alloc(4);
+    word.writeUInt32BE((index | 0x8000_0000) >>> 0); // E: the packet is encrypted
+    if (this.profile === 7) {
+      const cipher = createCipheriv('aes-128-gcm', encryption, this.#iv);
+      cipher.setAAD(Buffer.concat([bytes.subarray(0, 8), word])); // RFC 7714 §9.2
+      cipher.update(bytes.subarray(8, length)).copy(bytes, 8);
+      cipher.final();
+      cipher.getAuthTag().copy(bytes, length);
+      word.copy(bytes, length + GCM_TAG_BYTES);
+      return length + GCM_TAG_BYTES + 4;
+    }
+    createCipheriv('aes-128-ctr', encryption, this.#iv).update(bytes.subarray(8, length)).copy(bytes, 8);
+    word.copy(bytes, length);
+    const mac = createHmac('sha1', authentication)
+      .update(bytes.subarray(0, length + 4))
+      .digest();
+    mac.copy(bytes, length + 4, 0, SHA1_80_TAG_BYTES);
+    return length + 4 + SHA1_80_TAG_BYTES;
+  }
+}
+
+/** AES counter mode (RFC 3711 §4.1.1) over bytes[from, to), with the counter's 16 bits in the IV's last two bytes. */
+function xorKeystream(ecb: Cipher, iv: Buffer, bytes: Buffer, from: number, to: number): void {
+  const blocks = Math.ceil((to - from) / BLOCK_BYTES);
+  for (let block = 0; block < blocks; block++) {
+    const at = block * BLOCK_BYTES;
+    iv.copy(counterBlocks, at);
+    counterBlocks[at + 14] = block >>> 8;
+    counterBlocks[at + 15] = block & 0xff;
+  }
+  const keystream = ecb.update(counterBlocks.subarray(0, blocks * BLOCK_BYTES));
+  for (let i = from, k = 0; i < to; i++, k++) bytes[i] = (bytes[i] as number) ^ (keystream[k] as number);
+}

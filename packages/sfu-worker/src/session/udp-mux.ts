@@ -1,0 +1,233 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { type Telemetry, WORKER } from '@shardcast/shared';
+import type { WorkerLog } from '../forward/ingest.ts';
+import { SourceLimiter } from './source-limiter.ts';
+import { bindingSuccess, parseBindingRequest, type StunRequest, verifyRequest } from './stun.ts';
+
+/** Kernel buffers asked for; the system may give less. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** A peer's transport address. One object an address: compare by identity. */
+export type RemoteAddress = { readonly address: string; readonly port: number };
+
+/** A session, as the socket sees it. */
+export interface MuxEndpoint {
+  ufrag: string;
+  pwd: string;
+  peerUfrag: string;
+  /** A check that verified against this session's credentials. */
+  onCheck(request: StunRequest, remote: RemoteAddress): void;
+  /** DTLS, SRTP or SRTCP from an address that a check has proved. Borrowed; may be changed in place. */
+  onDatagram(datagram: Buffer): void;
+}
+
+export type UdpMuxOptions = {
+  readonly telemetry: Telemetry;
+  readonly log: WorkerLog;
+  readonly clock: () => number;
+};
+
+/** `lookup` of a socket that only ever gets IP literals: answers at once, so that sends are synchronous. */
+function literalLookup(
+  host: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, host, host.includes(':') ? 6 : 4);
+}
+
+/**
+ * One UDP socket for all sessions of a worker (design D2). An address counts only after a STUN check that verified
+ * (RFC 8445 §7.3); everything else from it is dropped and counted, without an answer.
+ */
+export class UdpMux {
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #isDualStack: boolean;
+  readonly #options: UdpMuxOptions;
+  readonly #limiter: SourceLimiter;
+  readonly #byUfrag = new Map<string, MuxEndpoint>();
+  /** Credentials before an ICE restart, valid until the first check with the new ones. */
+  readonly #former = new Map<MuxEndpoint, { ufrag: string; pwd: string; peerUfrag: string }>();
+  /** By port, then by address: no key is built for a datagram. */
+  readonly #byAddress = new Map<number, Map<string, { remote: RemoteAddress; endpoint: MuxEndpoint }>>();
+  readonly #addressesOf = new Map<MuxEndpoint, Set<RemoteAddress>>();
+  #faultLogged = false;
+  #closed = false;
+
+  /**
+   * @param where an empty host listens on all addresses, IPv6 and IPv4 where the system has both.
+   * @throws the bind's error, such as EADDRINUSE.
+   */
+  static async open(where: { host: string; port: number }, options: UdpMuxOptions): Promise<UdpMux> {
+    if (where.host !== '') return new UdpMux(await bind(where.host.includes(':') ? 'udp6' : 'udp4', where), options);
+    try {
+      return new UdpMux(await bind('udp6', { host: '::', port: where.port }), options);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL' && code !== 'EINVAL') throw error;
+      return new UdpMux(await bind('udp4', { host: '0.0.0.0', port: where.port }), options);
+    }
+  }
+
+  private constructor(socket: Socket, options: UdpMuxOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.port = socket.address().port;
+    this.#isDualStack = socket.address().family === 'IPv6';
+    this.#limiter = new SourceLimiter(options.clock);
+    try {
+      socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
+      socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
+    } catch (error) {
+      options.log.debug('socket buffers stay at their default size', { err: String(error) });
+    }
+    socket.on('message', (datagram, from) => this.#receive(datagram, from));
+    socket.on('error', () => this.#count(WORKER.droppedSendError));
+  }
+
+  /** Datagrams that the socket still holds: while it is 0, no memory given to `send` is in use. */
+  get queued(): number {
+    return this.#closed ? 0 : this.#socket.getSendQueueCount();
+  }
+
+  register(endpoint: MuxEndpoint): void {
+    this.#byUfrag.set(endpoint.ufrag, endpoint);
+    this.#addressesOf.set(endpoint, new Set());
+  }
+
+  unregister(endpoint: MuxEndpoint): void {
+    this.#byUfrag.delete(endpoint.ufrag);
+    const former = this.#former.get(endpoint);
+    if (former !== undefined) this.#byUfrag.delete(former.ufrag);
+    this.#former.delete(endpoint);
+    for (const remote of this.#addressesOf.get(endpoint) ?? []) this.#unbind(remote, endpoint);
+    this.#addressesOf.delete(endpoint);
+  }
+
+  /** ICE restart: gives the endpoint new credentials; the old ones serve until a check comes with the new. */
+  rename(endpoint: MuxEndpoint, credentials: { ufrag: string; pwd: string }, peerUfrag: string): void {
+    const older = this.#former.get(endpoint);
+    if (older !== undefined) this.#byUfrag.delete(older.ufrag);
+    this.#former.set(endpoint, { ufrag: endpoint.ufrag, pwd: endpoint.pwd, peerUfrag: endpoint.peerUfrag });
+    endpoint.ufrag = credentials.ufrag;
+    endpoint.pwd = credentials.pwd;
+    endpoint.peerUfrag = peerUfrag;
+    this.#byUfrag.set(credentials.ufrag, endpoint);
+  }
+
+  /** Binds an address that is known to be the endpoint's (a check, or a restored session). */
+  bindAddress(endpoint: MuxEndpoint, address: string, port: number): RemoteAddress {
+    let hosts = this.#byAddress.get(port);
+    if (hosts === undefined) {
+      hosts = new Map();
+      this.#byAddress.set(port, hosts);
+    }
+    const bound = hosts.get(address);
+    if (bound?.endpoint === endpoint) return bound.remote;
+    if (bound !== undefined) this.#addressesOf.get(bound.endpoint)?.delete(bound.remote);
+    const remote = { address, port };
+    hosts.set(address, { remote, endpoint });
+    this.#addressesOf.get(endpoint)?.add(remote);
+    return remote;
+  }
+
+  /** Sends bytes[start, start + length); they are borrowed until `queued` is 0. Never throws. */
+  send(bytes: Buffer, start: number, length: number, remote: RemoteAddress): void {
+    if (this.#closed) return;
+    this.#count(WORKER.datagramsOut);
+    this.#socket.send(bytes, start, length, remote.port, remote.address);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+
+  #receive(datagram: Buffer, from: RemoteInfo): void {
+    this.#count(WORKER.datagramsIn);
+    if (datagram.length === 0) return;
+    try {
+      // RFC 7983 §7: 0..3 is STUN.
+      if ((datagram[0] as number) < 4) {
+        this.#receiveStun(datagram, from);
+        return;
+      }
+      const bound = this.#byAddress.get(from.port)?.get(from.address);
+      if (bound === undefined) this.#count(WORKER.droppedUnknownSource);
+      else bound.endpoint.onDatagram(datagram);
+    } catch (error) {
+      // A bug, not an input that is expected: say it once, drop the datagram, go on.
+      this.#count(WORKER.droppedMalformed);
+      if (this.#faultLogged) return;
+      this.#faultLogged = true;
+      this.#options.log.error('a datagram handler threw', { err: error instanceof Error ? error.stack : error });
+    }
+  }
+
+  #receiveStun(datagram: Buffer, from: RemoteInfo): void {
+    const request = parseBindingRequest(datagram);
+    if (request === undefined) {
+      this.#count(WORKER.stunRejectedMalformed);
+      return;
+    }
+    const endpoint = this.#byUfrag.get(request.ufrag);
+    if (endpoint === undefined) {
+      this.#count(WORKER.stunRejectedUnknownUfrag);
+      return;
+    }
+    const bound = this.#byAddress.get(from.port)?.get(from.address);
+    // An HMAC is worth something to an attacker who guessed a ufrag: strangers get few of them.
+    if (bound?.endpoint !== endpoint && !this.#limiter.admit(from.address)) {
+      this.#count(WORKER.stunRejectedRate);
+      return;
+    }
+    const isCurrent = request.ufrag === endpoint.ufrag;
+    const credentials = isCurrent ? endpoint : this.#former.get(endpoint);
+    if (
+      credentials === undefined ||
+      request.peerUfrag !== credentials.peerUfrag ||
+      !verifyRequest(datagram, request, credentials.pwd)
+    ) {
+      this.#count(WORKER.stunRejectedIntegrity);
+      return;
+    }
+    if (isCurrent) this.#forgetFormer(endpoint);
+    const remote = this.bindAddress(endpoint, from.address, from.port);
+    const visible = this.#isDualStack ? from.address.replace(/^::ffff:(?=\d+\.)/, '') : from.address;
+    const response = bindingSuccess(request.transactionId, visible, from.port, credentials.pwd);
+    this.send(response, 0, response.length, remote);
+    endpoint.onCheck(request, remote);
+  }
+
+  #forgetFormer(endpoint: MuxEndpoint): void {
+    const former = this.#former.get(endpoint);
+    if (former === undefined) return;
+    this.#former.delete(endpoint);
+    this.#byUfrag.delete(former.ufrag);
+  }
+
+  #unbind(remote: RemoteAddress, endpoint: MuxEndpoint): void {
+    const hosts = this.#byAddress.get(remote.port);
+    if (hosts?.get(remote.address)?.endpoint !== endpoint) return;
+    hosts.delete(remote.address);
+    if (hosts.size === 0) this.#byAddress.delete(remote.port);
+  }
+
+  #count(field: number): void {
+    const counters = this.#options.telemetry.counters;
+    counters[field] = (counters[field] as number) + 1;
+  }
+}
+
+function bind(type: 'udp4' | 'udp6', where: { host: string; port: number }): Promise<Socket> {
+  const socket = createSocket({ type, lookup: literalLookup });
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(where.port, where.host, () => {
+      socket.removeListener('error', reject);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,350 @@
+import { randomBytes } from 'node:crypto';
+import {
+  assertNever,
+  type ControlRequest,
+  type ControlResult,
+  ShardcastError,
+  type SourceSpec,
+  Telemetry,
+  WORKER,
+  type WorkerBoot,
+  type WorkerEvent,
+  type WorkerSettings,
+} from '@shardcast/shared';
+import { monotonicEpochMs } from './clock.ts';
+import { type SessionContext, WhepSession } from './egress/whep-session.ts';
+import type { FastPath } from './fastpath/fast-path.ts';
+import { selectFastPath } from './fastpath/select.ts';
+import type { WorkerLog } from './forward/ingest.ts';
+import { PacketPool } from './forward/packet-pool.ts';
+import { Stream } from './forward/stream.ts';
+import { FileSource } from './ingress/file/file-source.ts';
+import { adoptRtspPublisher, portConnection, RtspPullSource } from './ingress/rtsp/index.ts';
+import { WhipSession } from './ingress/whip-session.ts';
+import { RtcpSchedule } from './report/rtcp-schedule.ts';
+import { StreamCpu } from './report/stream-cpu.ts';
+import { WorkerVitals } from './report/worker-vitals.ts';
+import { loadDtls } from './session/dtls/secure-channel.ts';
+import { UdpMux } from './session/udp-mux.ts';
+
+/** Largest SRTP tag and RTP header: what is left of a UDP payload is RTP payload. */
+const RTP_OVERHEAD_BYTES = 12 + 16;
+const HEARTBEAT_MS = 250;
+const TICK_MS = 100;
+const VITALS_MS = 1000;
+/** Joining viewers get the next piece of their backlog this often. */
+const PACE_MS = 5;
+
+type Session = WhepSession | WhipSession;
+type Source = { close(reason: string): void };
+
+/**
+ * One shard: its socket, its streams, its sessions and its timers. Nothing here is shared with another worker; a packet
+ * is born and dies in this thread.
+ */
+export class ShardWorker {
+  readonly #settings: WorkerSettings;
+  readonly #post: (event: WorkerEvent) => void;
+  readonly #telemetry: Telemetry;
+  readonly #mux: UdpMux;
+  readonly #pool: PacketPool | undefined;
+  readonly #fastPath: FastPath;
+  readonly #context: SessionContext;
+  readonly #log: WorkerLog;
+  readonly #streams = new Map<string, Stream>();
+  readonly #sources = new Map<string, Source>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #schedule: RtcpSchedule<Session | Stream>;
+  readonly #vitals: WorkerVitals;
+  readonly #streamCpu: StreamCpu;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #unflushed = new Set<{ flush(): void }>();
+  #pacer: NodeJS.Timeout | undefined;
+  #vitalsAtMs = 0;
+  #closed = false;
+
+  /** Opens the socket and makes what the first viewer needs. */
+  static async start(boot: WorkerBoot, post: (event: WorkerEvent) => void): Promise<ShardWorker> {
+    const { settings } = boot;
+    const telemetry = new Telemetry(boot.telemetry);
+    const log = portLog(settings.logLevel, post);
+    await loadDtls();
+    const mux = await UdpMux.open(settings.udp, { telemetry, log, clock: monotonicEpochMs });
+    return new ShardWorker(boot, telemetry, log, mux, post);
+  }
+
+  private constructor(
+    boot: WorkerBoot,
+    telemetry: Telemetry,
+    log: WorkerLog,
+    mux: UdpMux,
+    post: (event: WorkerEvent) => void,
+  ) {
+    const { settings } = boot;
+    this.#settings = settings;
+    this.#post = post;
+    this.#telemetry = telemetry;
+    this.#log = log;
+    this.#mux = mux;
+    this.#pool = settings.bufferPool ? new PacketPool(settings.poolSlots) : undefined;
+    this.#fastPath = selectFastPath({ pool: this.#pool, queue: mux, telemetry });
+    this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
+    this.#vitals = new WorkerVitals(telemetry);
+    this.#streamCpu = new StreamCpu(telemetry);
+    this.#context = {
+      sessionCounters: boot.sessionCounters,
+      certificate: settings.certificate,
+      mux,
+      telemetry,
+      log,
+      clock: monotonicEpochMs,
+      handshakeTimeoutMs: settings.handshakeTimeoutMs,
+      consentTimeoutMs: settings.consentTimeoutMs,
+      nack: settings.nack,
+      onSnapshot: (snapshot) => post({ event: 'snapshot', snapshot }),
+      transport: () => ({
+        addresses: settings.candidateAddresses,
+        port: mux.port,
+        fingerprint: settings.certificate.fingerprint,
+      }),
+      // RFC 8445 §5.3: at least 24 and 128 bits of randomness.
+      credentials: () => ({ ufrag: randomBytes(6).toString('hex'), pwd: randomBytes(16).toString('hex') }),
+      onFlushWanted: (publisher) => this.#flushSoon(publisher),
+    };
+    this.#timers.push(
+      setInterval(() => this.#beat(), HEARTBEAT_MS),
+      setInterval(() => this.#tick(monotonicEpochMs()), TICK_MS),
+    );
+    post({ event: 'ready', udpPort: mux.port, fastPath: this.#fastPath.name });
+  }
+
+  /** @throws ShardcastError as the request's documentation says. */
+  async handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
+    switch (request.type) {
+      case 'open-stream':
+        this.#openStream(request.path, request.slot);
+        return {};
+      case 'close-stream':
+        return { closed: this.#closeStream(request.path, request.reason) };
+      case 'open-source':
+        await this.#openSource(request.path, request.source);
+        return {};
+      case 'publish': {
+        const { session, answer } = WhipSession.publish(request, this.#stream(request.path), this.#context, (reason) =>
+          this.#sessionClosed(request.session, request.slot, reason),
+        );
+        this.#addSession(request.session, session);
+        return { answer };
+      }
+      case 'subscribe': {
+        const stream = this.#stream(request.path);
+        if (!stream.isOnline) throw new ShardcastError('STREAM_NOT_READY', `nobody publishes to "${request.path}"`);
+        const { session, answer } = WhepSession.subscribe(request, stream, this.#context, (reason) =>
+          this.#sessionClosed(request.session, request.slot, reason),
+        );
+        this.#addSession(request.session, session);
+        return { answer };
+      }
+      case 'restart-ice': {
+        const session = this.#sessions.get(request.session);
+        if (session === undefined) throw new ShardcastError('SESSION_NOT_FOUND', 'no such session');
+        const credentials = this.#context.credentials();
+        session.peer.restartIce(credentials, request.ufrag);
+        return credentials;
+      }
+      case 'close-session': {
+        const session = this.#sessions.get(request.session);
+        session?.close(request.reason);
+        return { closed: session !== undefined };
+      }
+      case 'adopt-rtsp':
+        this.#adoptRtsp(request);
+        return {};
+      case 'stop':
+        this.close();
+        return {};
+      default:
+        return assertNever(request);
+    }
+  }
+
+  /** Says goodbye to every peer and frees everything. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const path of [...this.#streams.keys()]) this.#closeStream(path, 'the server stops');
+    for (const session of [...this.#sessions.values()]) session.close('the server stops');
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#pacer);
+    this.#vitals.close();
+    this.#mux.close();
+  }
+
+  #stream(path: string): Stream {
+    const stream = this.#streams.get(path);
+    if (stream === undefined) throw new ShardcastError('STREAM_NOT_FOUND', `no stream "${path}" in this worker`);
+    return stream;
+  }
+
+  #openStream(path: string, slot: number): void {
+    if (this.#streams.has(path)) return;
+    const settings = this.#settings;
+    const stream = new Stream({
+      path,
+      slot,
+      fastPath: this.#fastPath,
+      telemetry: this.#telemetry,
+      cacheLimits: settings.keyframeCache,
+      maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
+      nack: settings.nack,
+      publisherGraceMs: settings.publisherGraceMs,
+      clock: monotonicEpochMs,
+      log: this.#log,
+      onOnline: (source, tracks) => this.#post({ event: 'stream-online', path, source, tracks: [...tracks] }),
+      onOffline: (reason) => this.#post({ event: 'stream-offline', path, reason }),
+      onPaceWanted: () => this.#paceSoon(),
+    });
+    this.#streams.set(path, stream);
+    this.#schedule.add(stream, monotonicEpochMs());
+  }
+
+  #closeStream(path: string, reason: string): boolean {
+    const stream = this.#streams.get(path);
+    if (stream === undefined) return false;
+    this.#sources.get(path)?.close(reason);
+    this.#sources.delete(path);
+    stream.close(reason);
+    for (const session of [...this.#sessions.values()]) {
+      if (session.peer.path === path) session.close(reason);
+    }
+    this.#streams.delete(path);
+    this.#schedule.delete(stream);
+    this.#streamCpu.forget(stream.slot);
+    return true;
+  }
+
+  async #openSource(path: string, spec: SourceSpec): Promise<void> {
+    const stream = this.#stream(path);
+    if (this.#sources.has(path)) return;
+    const settings = this.#settings;
+    switch (spec.type) {
+      case 'file': {
+        const source = new FileSource({
+          file: spec.file,
+          inlet: stream,
+          log: this.#log,
+          maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
+          clock: monotonicEpochMs,
+        });
+        this.#sources.set(path, source);
+        await source.start();
+        return;
+      }
+      case 'rtsp': {
+        const source = new RtspPullSource({
+          url: spec.url,
+          transport: spec.transport,
+          inlet: stream,
+          log: this.#log,
+          readTimeoutMs: settings.readTimeoutMs,
+        });
+        this.#sources.set(path, source);
+        source.start();
+        return;
+      }
+      default:
+        assertNever(spec);
+    }
+  }
+
+  #adoptRtsp(request: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
+    adoptRtspPublisher({
+      connection: portConnection(request.port, request.remote),
+      inlet: this.#stream(request.path),
+      session: request.session,
+      log: this.#log,
+      readTimeoutMs: this.#settings.readTimeoutMs,
+      onClose: (reason) => this.#post({ event: 'session-closed', session: request.session, slot: -1, reason }),
+    });
+  }
+
+  #addSession(id: string, session: Session): void {
+    this.#sessions.set(id, session);
+    this.#schedule.add(session, monotonicEpochMs());
+  }
+
+  #sessionClosed(id: string, slot: number, reason: string): void {
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    if (session !== undefined) this.#schedule.delete(session);
+    this.#post({ event: 'session-closed', session: id, slot, reason });
+  }
+
+  #tick(nowMs: number): void {
+    // One timer for all reports and deadlines of the worker (design D4).
+    this.#schedule.run(nowMs, (member) => {
+      if (member instanceof WhepSession) member.sendReports(nowMs);
+      else if (member instanceof Stream) member.sendReceiverReports(nowMs);
+    });
+    for (const stream of this.#streams.values()) stream.tick(nowMs);
+    for (const session of [...this.#sessions.values()]) {
+      session.peer.tick(nowMs);
+      if (session instanceof WhipSession) session.tick(nowMs, this.#settings.readTimeoutMs);
+    }
+    if (nowMs - this.#vitalsAtMs >= VITALS_MS) this.#sampleVitals(nowMs);
+  }
+
+  #sampleVitals(nowMs: number): void {
+    this.#vitalsAtMs = nowMs;
+    const counters = this.#telemetry.counters;
+    counters[WORKER.sessions] = this.#sessions.size;
+    counters[WORKER.streams] = this.#streams.size;
+    const used = this.#mux.queued === 0 ? 0 : (this.#pool?.used ?? 0);
+    counters[WORKER.poolSlotsUsed] = used;
+    counters[WORKER.poolSlotsFree] = (this.#pool?.slots ?? 0) - used;
+    const spent = this.#vitals.sample();
+    this.#streamCpu.share(
+      Array.from(this.#streams.values(), (stream) => stream.slot),
+      spent,
+    );
+  }
+
+  #beat(): void {
+    const counters = this.#telemetry.counters;
+    counters[WORKER.heartbeat] = (counters[WORKER.heartbeat] as number) + 1;
+  }
+
+  /** Packets without a marker go out at the end of this turn of the loop: batching adds no more than that. */
+  #flushSoon(publisher: { flush(): void }): void {
+    if (this.#unflushed.size === 0) {
+      setImmediate(() => {
+        for (const each of this.#unflushed) each.flush();
+        this.#unflushed.clear();
+      });
+    }
+    this.#unflushed.add(publisher);
+  }
+
+  #paceSoon(): void {
+    this.#pacer ??= setTimeout(() => {
+      this.#pacer = undefined;
+      const nowMs = monotonicEpochMs();
+      let busy = false;
+      for (const stream of this.#streams.values()) busy = stream.pace(nowMs) || busy;
+      if (busy && !this.#closed) this.#paceSoon();
+    }, PACE_MS);
+  }
+}
+
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/** Lines go to main, which redacts and writes them: one writer a process. */
+function portLog(level: WorkerSettings['logLevel'], post: (event: WorkerEvent) => void): WorkerLog {
+  const enabled = LOG_LEVELS.indexOf(level);
+  const line =
+    (at: (typeof LOG_LEVELS)[number]) =>
+    (message: string, fields: Record<string, unknown> = {}): void => {
+      if (LOG_LEVELS.indexOf(at) <= enabled) post({ event: 'log', level: at, message, fields });
+    };
+  return { error: line('error'), warn: line('warn'), info: line('info'), debug: line('debug') };
+}
