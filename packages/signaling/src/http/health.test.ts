@@ -1,0 +1,26 @@
+import { afterEach, expect, test } from 'vitest';
+import { shardView } from '../../test/fake-media.ts';
+import { startApp, type TestApp } from '../../test/test-app.ts';
+
+let app: TestApp;
+afterEach(() => app.close());
+
+test('alive whatever the workers do', async () => {
+  app = await startApp({ shards: () => [], state: () => 'draining' });
+  const response = await fetch(`${app.base}/healthz`);
+  expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+});
+
+test('ready when listening with a worker up', async () => {
+  app = await startApp();
+  expect(await (await fetch(`${app.base}/healthz`)).json()).toEqual({ status: 'ok', fastPath: 'portable' });
+  const response = await fetch(`${app.base}/readyz`);
+  expect([response.status, await response.json()]).toEqual([200, { status: 'ready', reasons: [] }]);
+});
+
+test('else not ready: 503 with the reasons', async () => {
+  app = await startApp({ shards: () => [shardView(0, { state: 'restarting' })], state: () => 'draining' });
+  const response = await fetch(`${app.base}/readyz`);
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ status: 'not ready', reasons: ['draining', 'no worker is up'] });
+});
