@@ -1,12 +1,17 @@
 import type { SourceSink } from '../../forward/ingest.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { INTERLEAVED_HEADER_BYTES } from './interleaved.ts';
-import type { UdpPair } from './udp-pair.ts';
+import { UdpPair } from './udp-pair.ts';
 
 /** How the packets of one track come: channels of the RTSP connection, or a pair of UDP ports. */
 export type TrackTransport =
   | { readonly lower: 'tcp'; readonly channels: readonly [rtp: number, rtcp: number] }
-  | { readonly lower: 'udp'; readonly pair: UdpPair };
+  | {
+      readonly lower: 'udp';
+      readonly pair: UdpPair;
+      /** Set by `MediaTracks.add`; packets are dropped before. */
+      track: number;
+    };
 
 const UNUSED = -1;
 
@@ -19,20 +24,43 @@ export class MediaTracks {
   hasMedia = false;
   /** Packets are dropped meanwhile. */
   isPaused = false;
+  /** A packet of media came, and there is no sink for it yet. */
+  onEarly: (() => void) | undefined;
   readonly #connection: ByteConnection;
   readonly #transports: TrackTransport[] = [];
   /** Track times two, plus one for RTCP, by channel. */
   readonly #byChannel = new Int16Array(256).fill(UNUSED);
   #sink: SourceSink | undefined;
+  #isClosed = false;
 
   constructor(connection: ByteConnection) {
     this.#connection = connection;
   }
 
+  /** Ports of our own for one track. @throws Error when none are free */
+  async openUdp(): Promise<Extract<TrackTransport, { lower: 'udp' }>> {
+    const { localAddress, remoteAddress } = this.#connection;
+    const target = { track: UNUSED };
+    const pair = await UdpPair.open({
+      localAddress,
+      remoteAddress,
+      handler: {
+        rtp: (packet) => this.rtp(target.track, packet, 0, packet.length),
+        rtcp: (packet) => this.rtcp(target.track, packet, 0, packet.length),
+        flush: () => this.flush(),
+      },
+    });
+    if (this.#isClosed) pair.close();
+    return Object.assign(target, { lower: 'udp' as const, pair });
+  }
+
   /** Tracks are numbered as the source's description numbers them, in the order of this call. */
   add(transport: TrackTransport): void {
     const track = this.#transports.push(transport) - 1;
-    if (transport.lower === 'udp') return;
+    if (transport.lower === 'udp') {
+      transport.track = track;
+      return;
+    }
     this.#byChannel[transport.channels[0]] = 2 * track;
     this.#byChannel[transport.channels[1]] = 2 * track + 1;
   }
@@ -50,6 +78,7 @@ export class MediaTracks {
   }
 
   rtp(track: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#sink === undefined) this.onEarly?.();
     const sink = this.#sink?.tracks[track];
     if (sink === undefined || this.isPaused) return;
     this.hasMedia = true;
@@ -62,6 +91,11 @@ export class MediaTracks {
 
   flush(): void {
     this.#sink?.flush();
+  }
+
+  /** See `UdpPair.punch`. */
+  punch(): void {
+    for (const transport of this.#transports) if (transport.lower === 'udp') transport.pair.punch();
   }
 
   /** Sends an RTCP packet to the source; borrowed until the call returns. */
@@ -84,6 +118,7 @@ export class MediaTracks {
   close(reason?: string): void {
     const sink = this.#sink;
     this.#sink = undefined;
+    this.#isClosed = true;
     for (const transport of this.#transports) if (transport.lower === 'udp') transport.pair.close();
     if (reason !== undefined) sink?.close(reason);
   }

@@ -1,25 +1,16 @@
 import type { RtspTransport } from '@shardcast/shared';
-import type { ByteConnection } from './byte-connection.ts';
 import type { InterleavedParser } from './interleaved.ts';
 import type { MediaTracks, TrackTransport } from './media-tracks.ts';
-import { UdpPair } from './udp-pair.ts';
-
-/** A transport that was set up, and the track that its packets go to once recording begins. */
-type Prepared = { readonly transport: TrackTransport; track: number };
-const NO_TRACK = -1;
 
 /** The transports of one publisher, by the index of their m-line. */
 export class PublisherTransports {
-  readonly #connection: ByteConnection;
   readonly #media: MediaTracks;
   readonly #parser: InterleavedParser;
-  readonly #prepared = new Map<number, Prepared>();
+  readonly #prepared = new Map<number, TrackTransport>();
   readonly #channels = new Set<number>();
-  #tracks = 0;
   #isClosed = false;
 
-  constructor(connection: ByteConnection, media: MediaTracks, parser: InterleavedParser) {
-    this.#connection = connection;
+  constructor(media: MediaTracks, parser: InterleavedParser) {
     this.#media = media;
     this.#parser = parser;
   }
@@ -30,7 +21,7 @@ export class PublisherTransports {
 
   /** `tcp`, `udp` or both: for the log. */
   get summary(): string {
-    return [...new Set(Array.from(this.#prepared.values(), ({ transport }) => transport.lower))].join('+');
+    return [...new Set(Array.from(this.#prepared.values(), ({ lower }) => lower))].join('+');
   }
 
   /** @returns the Transport header of the answer; undefined when it cannot be had. Rejects when no UDP ports are free. */
@@ -40,18 +31,16 @@ export class PublisherTransports {
 
   /** Gives the transport of that m-line the next track number; false when it was not set up. */
   start(media: number): boolean {
-    const prepared = this.#prepared.get(media);
-    if (prepared === undefined || prepared.track !== NO_TRACK) return false;
-    prepared.track = this.#tracks++;
-    this.#media.add(prepared.transport);
-    const { transport } = prepared;
+    const transport = this.#prepared.get(media);
+    if (transport === undefined) return false;
+    this.#media.add(transport);
     if (transport.lower === 'tcp') for (const channel of transport.channels) this.#parser.use(channel);
     return true;
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const { transport } of this.#prepared.values()) if (transport.lower === 'udp') transport.pair.close();
+    for (const transport of this.#prepared.values()) if (transport.lower === 'udp') transport.pair.close();
   }
 
   #setupTcp(media: number, { interleaved }: RtspTransport): string | undefined {
@@ -60,7 +49,7 @@ export class PublisherTransports {
       channels = this.#freeChannels();
     if (channels === undefined) return undefined;
     for (const channel of channels) this.#channels.add(channel);
-    this.#prepared.set(media, { transport: { lower: 'tcp', channels }, track: NO_TRACK });
+    this.#prepared.set(media, { lower: 'tcp', channels });
     return `RTP/AVP/TCP;unicast;interleaved=${channels.join('-')};mode=record`;
   }
 
@@ -76,22 +65,11 @@ export class PublisherTransports {
   }
 
   async #openUdp(media: number, clientPort: readonly [number, number]): Promise<string> {
-    const { localAddress, remoteAddress } = this.#connection;
-    let prepared: Prepared | undefined;
-    const track = () => prepared?.track ?? NO_TRACK;
-    const pair = await UdpPair.open({
-      localAddress,
-      remoteAddress,
-      handler: {
-        rtp: (packet) => this.#media.rtp(track(), packet, 0, packet.length),
-        rtcp: (packet) => this.#media.rtcp(track(), packet, 0, packet.length),
-        flush: () => this.#media.flush(),
-      },
-    });
+    const transport = await this.#media.openUdp();
+    const { pair } = transport;
     if (this.#isClosed) pair.close();
     pair.expect(...clientPort);
-    prepared = { transport: { lower: 'udp', pair }, track: NO_TRACK };
-    this.#prepared.set(media, prepared);
+    this.#prepared.set(media, transport);
     const ports = `client_port=${clientPort.join('-')};server_port=${pair.port}-${pair.port + 1}`;
     return `RTP/AVP/UDP;unicast;${ports};mode=record`;
   }

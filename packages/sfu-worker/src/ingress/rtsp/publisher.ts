@@ -87,7 +87,7 @@ class RtspPublisher implements RtspPublisherHandle {
       message: (message) => this.#receive(message),
       flush: () => this.#media.flush(),
     });
-    this.#transports = new PublisherTransports(connection, this.#media, this.#parser);
+    this.#transports = new PublisherTransports(this.#media, this.#parser);
     connection.onBytes = (buffer, start, end) => {
       const fault = this.#parser.feed(buffer, start, end);
       if (fault !== undefined) this.#refuse(fault);
