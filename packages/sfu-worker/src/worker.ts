@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { threadId } from 'node:worker_threads';
 import {
   assertNever,
   type ControlRequest,
@@ -115,7 +116,7 @@ export class ShardWorker {
       setInterval(() => this.#beat(), HEARTBEAT_MS),
       setInterval(() => this.#tick(monotonicEpochMs()), TICK_MS),
     );
-    post({ event: 'ready', udpPort: mux.port, fastPath: this.#fastPath.name });
+    post({ event: 'ready', threadId, udpPort: mux.port, fastPath: this.#fastPath.name });
   }
 
   /** @throws ShardcastError as the request's documentation says. */

@@ -1,1 +1,3 @@
-export {};
+/** The server as a library: what `main.ts` runs. */
+export { createLogger, type Logger } from './logging/logger.ts';
+export { type ServerOptions, ShardcastServer } from './server.ts';

@@ -121,14 +121,21 @@ type Results = {
 export type ControlResult<T extends ControlRequest['type']> = Results[T];
 
 /** A request or its reply on the port. `id` is unique a port; the reply carries it back. */
-export type ControlEnvelope = { readonly id: number; readonly request: ControlRequest };
+export const ControlEnvelope = z.strictObject({ id: z.int(), request: ControlRequest });
+export type ControlEnvelope = z.infer<typeof ControlEnvelope>;
 export type ControlReply =
   | { readonly reply: number; readonly ok: unknown }
   | { readonly reply: number; readonly error: WireError };
 
 /** Shard → main thread, unasked. */
 export const WorkerEvent = z.discriminatedUnion('event', [
-  z.strictObject({ event: z.literal('ready'), udpPort: z.int(), fastPath: z.enum(['portable', 'native']) }),
+  z.strictObject({
+    event: z.literal('ready'),
+    /** So that main finds the thread for its event loop utilisation. */
+    threadId: z.int(),
+    udpPort: z.int(),
+    fastPath: z.enum(['portable', 'native']),
+  }),
   /** The session is connected (DTLS up), or its remote address or latched SSRCs changed. */
   z.strictObject({ event: z.literal('snapshot'), snapshot: SessionSnapshot }),
   z.strictObject({ event: z.literal('session-closed'), session: z.string(), slot: z.int(), reason: z.string() }),

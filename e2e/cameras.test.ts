@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Browser, movingPicture } from './support/chromium.ts';
+import { FfmpegPublisher } from './support/ffmpeg.ts';
+import { TestServer } from './support/server.ts';
+
+let server: TestServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  browser = await Browser.launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test('without a configuration the path demo shows a moving picture', async () => {
+  const page = await browser.open(`${server.web}/demo`);
+  const stats = await movingPicture(page);
+  expect(stats.frameWidth).toBe(1280);
+  expect(stats.packetsLost).toBe(0);
+  await page.close();
+});
+
+for (const transport of ['tcp', 'udp'] as const) {
+  test(`Chromium decodes what ffmpeg pushes by RTSP over ${transport.toUpperCase()}`, async () => {
+    const camera = new FfmpegPublisher(`${server.rtsp}/push-${transport}`, { transport });
+    try {
+      await server.online(`push-${transport}`);
+      const page = await browser.open(`${server.web}/push-${transport}`);
+      const stats = await movingPicture(page);
+      expect(stats.frameWidth).toBe(640);
+      expect(stats.packetsLost).toBe(0);
+      await page.close();
+    } finally {
+      await camera.stop();
+    }
+  });
+}

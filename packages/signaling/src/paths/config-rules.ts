@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+import { type Config, findPath, type PathConfig, pathsWithSources, type SourceSpec } from '@shardcast/shared';
+import type { PathRule, PathRules } from './path-manager.ts';
+
+/** The configuration as the path manager asks it. Files are relative to the working directory. */
+export function rulesFromConfig(config: Config, workingDirectory: string): PathRules {
+  return {
+    withSources: pathsWithSources(config).map(({ name }) => name),
+    resolve(name): PathRule | undefined {
+      const found = findPath(config, name);
+      if (found === undefined) return undefined;
+      return {
+        confName: found.confName,
+        source: sourceSpec(found.config, workingDirectory),
+        maxReaders: found.config.maxReaders,
+      };
+    },
+  };
+}
+
+function sourceSpec({ source, rtspTransport }: PathConfig, workingDirectory: string): SourceSpec | 'publisher' {
+  if (source === 'publisher') return source;
+  if (source.startsWith('file:'))
+    return { type: 'file', file: resolve(workingDirectory, source.slice('file:'.length)) };
+  return { type: 'rtsp', url: source, transport: rtspTransport };
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { MAX_SESSIONS, ShardcastError } from '@shardcast/shared';
+import type { SessionInfo, SessionKind } from './media.ts';
+import { Slots } from './slots.ts';
+
+/** 128 random bits, as goal S13 asks. */
+const SECRET_BYTES = 16;
+
+export type SessionEntry = {
+  /** The session URL's secret, and the worker's name for the session. */
+  readonly session: string;
+  /** Public id: opens nothing. */
+  readonly id: string;
+  readonly kind: SessionInfo['kind'];
+  readonly path: string;
+  readonly worker: number;
+  /** Counters' slot in the worker; -1 for RTSP, which has none. */
+  readonly slot: number;
+  readonly createdAt: Date;
+  readonly remoteAddr: string;
+  etag: string;
+  state: SessionInfo['state'];
+};
+
+/** All sessions of the process, and which counters' slots of a worker they hold. */
+export class SessionRegistry {
+  readonly #sessions = new Map<string, SessionEntry>();
+  readonly #slots: readonly Slots[];
+
+  constructor(workers: number) {
+    this.#slots = Array.from({ length: workers }, () => new Slots(MAX_SESSIONS));
+  }
+
+  /** @throws ShardcastError NO_WORKER_CAPACITY when the worker has no slot left. */
+  open(kind: SessionInfo['kind'], path: string, worker: number, remoteAddr: string): SessionEntry {
+    const slot = kind === 'rtsp-push' ? -1 : this.#slots[worker]?.take();
+    if (slot === undefined) throw new ShardcastError('NO_WORKER_CAPACITY', 'the worker has no session left to give');
+    const entry: SessionEntry = {
+      session: randomBytes(SECRET_BYTES).toString('base64url'),
+      id: randomBytes(SECRET_BYTES).toString('hex'),
+      kind,
+      path,
+      worker,
+      slot,
+      createdAt: new Date(),
+      remoteAddr,
+      etag: newTag(),
+      state: 'connecting',
+    };
+    this.#sessions.set(entry.session, entry);
+    return entry;
+  }
+
+  get(session: string): SessionEntry | undefined {
+    return this.#sessions.get(session);
+  }
+
+  /** @throws ShardcastError SESSION_NOT_FOUND unless the session is of that kind and path. */
+  find(kind: SessionKind, path: string, session: string): SessionEntry {
+    const entry = this.#sessions.get(session);
+    if (entry === undefined || entry.kind !== kind || entry.path !== path) {
+      throw new ShardcastError('SESSION_NOT_FOUND', 'no such session');
+    }
+    return entry;
+  }
+
+  byPublicId(id: string): SessionEntry | undefined {
+    return this.all().find((entry) => entry.id === id);
+  }
+
+  renewTag(entry: SessionEntry): string {
+    entry.etag = newTag();
+    return entry.etag;
+  }
+
+  /** Idempotent. */
+  close(session: string): SessionEntry | undefined {
+    const entry = this.#sessions.get(session);
+    if (entry === undefined) return undefined;
+    this.#sessions.delete(session);
+    this.#slots[entry.worker]?.release(entry.slot);
+    return entry;
+  }
+
+  /** The worker is gone and its sessions with it. */
+  workerLost(worker: number): void {
+    for (const entry of this.all()) if (entry.worker === worker) this.close(entry.session);
+  }
+
+  readersOf(path: string): number {
+    let readers = 0;
+    for (const entry of this.#sessions.values()) if (entry.path === path && entry.kind === 'whep') readers++;
+    return readers;
+  }
+
+  all(): SessionEntry[] {
+    return [...this.#sessions.values()];
+  }
+}
+
+function newTag(): string {
+  return randomBytes(8).toString('hex');
+}

@@ -1,0 +1,193 @@
+import { makeCertificate, workerEntry } from '@shardcast/sfu-worker';
+import { type Config, type ListenAddress, listenAddress, type WorkerSettings } from '@shardcast/shared';
+import { createApiApp } from './api/app.ts';
+import { authorise } from './auth/authorise.ts';
+import { candidateAddresses } from './host/candidate-addresses.ts';
+import { usableProcessors } from './host/parallelism.ts';
+import { createApp } from './http/app.ts';
+import type { ProcessState } from './http/health.ts';
+import { loadScripts } from './http/scripts.ts';
+import { type HttpDoor, listenHttp } from './http/server.ts';
+import type { Logger } from './logging/logger.ts';
+import { createMetricsApp } from './metrics/app.ts';
+import { createMetrics } from './metrics/metrics.ts';
+import { rulesFromConfig } from './paths/config-rules.ts';
+import { PathManager } from './paths/path-manager.ts';
+import { WorkerPool } from './pool/worker-pool.ts';
+import { RtspServer } from './rtsp/index.ts';
+import { WebSocketDoor } from './ws/door.ts';
+
+/** A session without a STUN check for this long is over (RFC 7675 §5.1). */
+const CONSENT_TIMEOUT_MS = 30_000;
+/** A subscriber waits this long for a source that is just starting. */
+const START_HOLD_MS = 5000;
+
+export type ServerOptions = {
+  readonly config: Config;
+  readonly workingDirectory: string;
+  readonly version: string;
+  readonly log: Logger;
+};
+
+/** The running process: doors, path manager, pool. */
+export class ShardcastServer {
+  /** Where it can be reached, for the line that says so. */
+  readonly urls: readonly string[];
+  readonly #closers: readonly (() => Promise<void>)[];
+  #closing: Promise<void> | undefined;
+
+  private constructor(urls: readonly string[], closers: readonly (() => Promise<void>)[]) {
+    this.urls = urls;
+    this.#closers = closers;
+  }
+
+  /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
+  static async start({ config, workingDirectory, version, log }: ServerOptions): Promise<ShardcastServer> {
+    const startedAt = new Date();
+    let state: ProcessState = 'starting';
+    const clock = () => performance.now();
+    const workers = config.workers === 'auto' ? usableProcessors() : config.workers;
+    const settings = await workerSettings(config);
+    const closers: (() => Promise<void>)[] = [];
+
+    let allUp: () => void = () => {};
+    const firstUp = new Promise<void>((resolve) => {
+      allUp = resolve;
+    });
+    const pool = new WorkerPool(
+      { workers, entry: workerEntry, settings, heapLimitMb: config.workerHeapLimit / 1024 ** 2, log, clock },
+      {
+        onUp: (worker) => {
+          log.debug({ worker }, 'worker up');
+          manager.workerUp(worker);
+          if (pool.shards.every((shard) => shard.state === 'up')) allUp();
+        },
+        onLost: (worker, reason) => manager.workerLost(worker, reason),
+        onEvent: (worker, event) => manager.workerEvent(worker, event),
+      },
+    );
+    const manager = new PathManager({
+      shards: pool.shards,
+      rules: rulesFromConfig(config, workingDirectory),
+      log,
+      clock,
+      startHoldMs: START_HOLD_MS,
+      publisherGraceMs: config.publisherGrace,
+    });
+    const shards = () => pool.shards;
+    const metrics = createMetrics({ shards, media: manager });
+    const close = async () => {
+      state = 'draining';
+      manager.stop();
+      for (const each of closers.toReversed()) await each();
+      await pool.stop();
+    };
+
+    try {
+      const app = createApp({
+        media: manager,
+        config,
+        authorise,
+        scripts: loadScripts(),
+        log,
+        shards,
+        state: () => state,
+        rejections: metrics.rejections,
+      });
+      const web = await listenHttp(app, listenAddress(config.webrtcAddress));
+      closers.push(() => web.close());
+      const sockets = new WebSocketDoor(web.server, {
+        media: manager,
+        authorise,
+        allowOrigins: config.webrtcAllowOrigins,
+        log,
+        rejections: metrics.rejections,
+      });
+      closers.push(async () => sockets.close());
+      const admin = await openAdminDoors();
+      closers.push(...admin.map((door) => () => door.close()));
+      const rtsp = config.rtsp ? await openRtsp(listenAddress(config.rtspAddress)) : undefined;
+
+      pool.start();
+      await firstUp;
+      state = 'ready';
+      const urls = [
+        `http://localhost:${web.port}`,
+        ...(rtsp === undefined ? [] : [`rtsp://localhost:${rtsp.port}`]),
+        ...admin.map((door) => `${door.name}=http://127.0.0.1:${door.port}`),
+      ];
+      return new ShardcastServer(urls, [close]);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+
+    async function openAdminDoors(): Promise<(HttpDoor & { name: string })[]> {
+      const doors: (HttpDoor & { name: string })[] = [];
+      if (config.api) {
+        const api = createApiApp({
+          media: manager,
+          shards,
+          authorise,
+          log,
+          version,
+          startedAt,
+          kick: (id) => manager.kick(id),
+          recycle: async (worker) => pool.shards[worker]?.recycle('an operator asked for it') ?? false,
+        });
+        doors.push({ ...(await listenHttp(api, listenAddress(config.apiAddress))), name: 'api' });
+      }
+      if (config.metrics) {
+        const app = createMetricsApp({ metrics, media: manager, shards, authorise, log });
+        doors.push({ ...(await listenHttp(app, listenAddress(config.metricsAddress))), name: 'metrics' });
+      }
+      return doors;
+    }
+
+    async function openRtsp(address: ListenAddress): Promise<RtspServer> {
+      const server = new RtspServer({
+        host: address.host,
+        port: address.port,
+        authorise: ({ path, ip }) => authorise({ action: 'publish', path, ip, protocol: 'rtsp' }),
+        media: manager,
+        log,
+      });
+      await server.listen();
+      closers.push(() => server.close());
+      return server;
+    }
+  }
+
+  /** Takes nothing new, says goodbye to every peer, ends the threads. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#closers.map((close) => close())).then(() => undefined);
+    return this.#closing;
+  }
+}
+
+/** One certificate for all workers; one UDP port each. */
+async function workerSettings(config: Config): Promise<(worker: number) => WorkerSettings> {
+  const certificate = await makeCertificate();
+  const addresses = await candidateAddresses(config);
+  const udp = listenAddress(config.webrtcLocalUDPAddress);
+  return (worker) => ({
+    worker,
+    udp: { host: udp.host ?? '', port: udp.port === 0 ? 0 : udp.port + worker },
+    candidateAddresses: addresses,
+    certificate,
+    rtcpIntervalMs: config.rtcpInterval,
+    nack: config.nack,
+    bufferPool: config.bufferPool,
+    poolSlots: config.bufferPoolSlots,
+    udpMaxPayloadSize: config.udpMaxPayloadSize,
+    keyframeCache: {
+      maxBytes: config.keyframeCache.enabled ? config.keyframeCache.maxBytes : 0,
+      maxAgeMs: config.keyframeCache.maxAge,
+    },
+    handshakeTimeoutMs: config.webrtcHandshakeTimeout,
+    consentTimeoutMs: CONSENT_TIMEOUT_MS,
+    readTimeoutMs: config.readTimeout,
+    publisherGraceMs: config.publisherGrace,
+    logLevel: config.logLevel,
+  });
+}
