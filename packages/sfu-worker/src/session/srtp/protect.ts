@@ -9,7 +9,7 @@ import {
 } from './session-keys.ts';
 
 const BLOCK_BYTES = 16;
-/** Counter blocks for the largest packet that we send. */
+/** Counter blocks a call: enough for the largest packet that we send, which thus takes one call. */
 const MAX_BLOCKS = Math.ceil(1500 / BLOCK_BYTES);
 
 /** Counter blocks before encryption; one thread, one packet at a time, so all senders share it. */
@@ -93,13 +93,17 @@ export class SrtpSender {
 
 /** AES counter mode (RFC 3711 §4.1.1) over bytes[from, to), with the counter's 16 bits in the IV's last two bytes. */
 function xorKeystream(ecb: Cipher, iv: Buffer, bytes: Buffer, from: number, to: number): void {
-  const blocks = Math.ceil((to - from) / BLOCK_BYTES);
-  for (let block = 0; block < blocks; block++) {
-    const at = block * BLOCK_BYTES;
-    iv.copy(counterBlocks, at);
-    counterBlocks[at + 14] = block >>> 8;
-    counterBlocks[at + 15] = block & 0xff;
+  let counter = 0;
+  for (let at = from; at < to; ) {
+    const blocks = Math.min(MAX_BLOCKS, Math.ceil((to - at) / BLOCK_BYTES));
+    for (let block = 0; block < blocks; block++, counter++) {
+      const start = block * BLOCK_BYTES;
+      iv.copy(counterBlocks, start);
+      counterBlocks[start + 14] = counter >>> 8;
+      counterBlocks[start + 15] = counter & 0xff;
+    }
+    const keystream = ecb.update(counterBlocks.subarray(0, blocks * BLOCK_BYTES));
+    const end = Math.min(to, at + blocks * BLOCK_BYTES);
+    for (let k = 0; at < end; at++, k++) bytes[at] = (bytes[at] as number) ^ (keystream[k] as number);
   }
-  const keystream = ecb.update(counterBlocks.subarray(0, blocks * BLOCK_BYTES));
-  for (let i = from, k = 0; i < to; i++, k++) bytes[i] = (bytes[i] as number) ^ (keystream[k] as number);
 }

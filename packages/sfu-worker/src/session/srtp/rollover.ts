@@ -1,7 +1,7 @@
 /**
  * Index of the packet nearest to the highest one seen (RFC 3711 §3.3.1, appendix A).
  * @param highest highest index so far (ROC * 65536 + SEQ), -1 before the first packet
- * @returns -1 for a packet from before the first rollover, which cannot be valid
+ * @returns -1 for a packet from before the first rollover or after the last one (§9.2), which cannot be valid
  */
 export function guessIndex(highest: number, sequence: number): number {
   if (highest < 0) return sequence;
@@ -13,5 +13,5 @@ export function guessIndex(highest: number, sequence: number): number {
   } else if (last - 0x8000 > sequence) {
     guess = roc + 1;
   }
-  return guess < 0 ? -1 : guess * 0x1_0000 + sequence;
+  return guess < 0 || guess > 0xffff_ffff ? -1 : guess * 0x1_0000 + sequence;
 }
