@@ -5,13 +5,16 @@ import { root } from './paths.mjs';
 
 const wanted = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).packageManager;
 
-/** @param {string[]} args @returns {number} the exit code */
+/**
+ * Everything it prints goes to stderr: stdout belongs to the server.
+ * @param {string[]} args @returns {number} the exit code
+ */
 export function pnpm(args) {
   // `npm run` exports npm_config_* of the caller's settings, which pnpm would read as its own.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !/^npm_(config|package|lifecycle)_/i.test(key)),
   );
-  const options = { cwd: root, stdio: 'inherit', env, shell: process.platform === 'win32' };
+  const options = { cwd: root, stdio: ['ignore', 2, 2], env, shell: process.platform === 'win32' };
   const onPath = spawnSync('pnpm', ['--version'], { ...options, stdio: 'pipe', encoding: 'utf8' });
   if (onPath.status === 0 && `pnpm@${onPath.stdout.trim()}` === wanted)
     return spawnSync('pnpm', args, options).status ?? 1;

@@ -27,7 +27,10 @@ function install() {
 }
 
 function build() {
-  const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: root, stdio: 'inherit' });
+  const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 }
 

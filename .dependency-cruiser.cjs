@@ -1,0 +1,61 @@
+/** Who may import whom (ARCHITECTURE.md). */
+const PURE = '^packages/(sfu-worker/src/(rtp|forward)|sfu-worker/src/report/rtcp-schedule|signaling/src/placement)/?';
+module.exports = {
+  forbidden: [
+    {
+      name: 'shared-imports-neither',
+      severity: 'error',
+      from: { path: '^packages/shared/' },
+      to: { path: '^packages/(sfu-worker|signaling|reader)/' },
+    },
+    {
+      name: 'worker-never-imports-signaling',
+      severity: 'error',
+      from: { path: '^packages/sfu-worker/' },
+      to: { path: '^packages/(signaling|reader)/' },
+    },
+    {
+      name: 'signaling-imports-only-the-workers-face',
+      severity: 'error',
+      from: { path: '^packages/signaling/' },
+      to: { path: '^packages/sfu-worker/src/', pathNot: '^packages/sfu-worker/src/index\\.ts$' },
+    },
+    {
+      name: 'pure-has-no-io',
+      comment: 'Bytes, state and time come in as arguments: no socket, timer, clock, thread, werift, pool or logger.',
+      severity: 'error',
+      from: { path: PURE, pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^(node:)?(dgram|net|fs|fs/promises|timers|worker_threads|perf_hooks)$|node_modules/(werift|piscina|pino)',
+      },
+    },
+    {
+      name: 'werift-only-in-session',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: '^packages/sfu-worker/src/session/' },
+      to: { path: 'node_modules/(\\.pnpm/)?(werift|tweetnacl|@fidm)' },
+    },
+    {
+      name: 'native-only-by-select',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: 'fastpath/select\\.ts$' },
+      to: { path: 'fastpath/native\\.ts$' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.test.json' },
+    enhancedResolveOptions: {
+      conditionNames: ['source', 'import', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+    },
+  },
+};
