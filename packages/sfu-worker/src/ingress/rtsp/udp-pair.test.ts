@@ -1,0 +1,97 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterEach, expect, test } from 'vitest';
+import { UdpPair } from './udp-pair.ts';
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
+
+async function peer(address = '127.0.0.1'): Promise<Socket> {
+  const socket = createSocket('udp4').bind(0, address);
+  await once(socket, 'listening');
+  open.push(socket);
+  return socket;
+}
+
+/** Resolves once the datagram is in the receiver's socket: loopback delivers within the call. */
+function send(from: Socket, text: string, port: number): Promise<void> {
+  return new Promise((resolve) => from.send(text, port, '127.0.0.1', () => resolve()));
+}
+
+class Received {
+  readonly rtp: string[] = [];
+  readonly rtcp: string[] = [];
+  flushes = 0;
+  #resolve: () => void = () => undefined;
+  readonly handler = {
+    rtp: (packet: Buffer) => void this.rtp.push(String(packet)),
+    rtcp: (packet: Buffer) => {
+      this.rtcp.push(String(packet));
+      this.#resolve();
+    },
+    flush: () => {
+      this.flushes++;
+      this.#resolve();
+    },
+  };
+  async until(isMet: () => boolean): Promise<void> {
+    while (!isMet()) {
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+      });
+    }
+  }
+}
+
+async function pair() {
+  const received = new Received();
+  const opened = await UdpPair.open({
+    localAddress: '127.0.0.1',
+    remoteAddress: '127.0.0.1',
+    handler: received.handler,
+  });
+  open.push(opened);
+  return { received, pair: opened };
+}
+
+test('ports are an even one and the next', async () => {
+  const pairs = await Promise.all(Array.from({ length: 8 }, pair));
+  for (const { pair } of pairs) expect(pair.port % 2).toBe(0);
+  expect(new Set(pairs.map(({ pair }) => pair.port)).size).toBe(8);
+});
+
+test('packets of the peer come through and are flushed, those of other hosts and ports do not', async () => {
+  const { received, pair: ports } = await pair();
+  const [camera, samePlace, elsewhere] = [await peer(), await peer(), await peer('127.0.0.2')];
+  await send(elsewhere, 'forged', ports.port);
+  await send(camera, 'one', ports.port);
+  await received.until(() => received.flushes > 0);
+  await send(samePlace, 'late', ports.port);
+  await send(camera, 'two', ports.port);
+  await received.until(() => received.rtp.length === 2 && received.flushes > 1);
+  expect(received.rtp).toEqual(['one', 'two']);
+  expect(ports.counters.foreign).toBe(2);
+});
+
+test('RTCP goes to where it was announced, then to where it comes from', async () => {
+  const { received, pair: ports } = await pair();
+  const [announced, real] = [await peer(), await peer()];
+  ports.sendRtcp(Buffer.from('nowhere to go'));
+  ports.expect(1, announced.address().port);
+  ports.sendRtcp(Buffer.from('first'));
+  expect(String((await once(announced, 'message'))[0])).toBe('first');
+  real.send('report', ports.port + 1, '127.0.0.1');
+  await received.until(() => received.rtcp.length === 1);
+  ports.sendRtcp(Buffer.from('second'));
+  expect(String((await once(real, 'message'))[0])).toBe('second');
+});
+
+test('nothing is handed on or sent after close', async () => {
+  const { pair: ports } = await pair();
+  ports.close();
+  ports.close();
+  ports.punch();
+  ports.sendRtcp(Buffer.from('x'));
+});
