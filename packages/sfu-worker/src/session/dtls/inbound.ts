@@ -10,7 +10,8 @@ const MAX_MESSAGE_BYTES = 16 * 1024;
 const MAX_HANDSHAKE_BYTES = 64 * 1024;
 /** Messages kept that came before their turn. */
 const MAX_AHEAD = 8;
-const MAX_FRAGMENTS = 64;
+/** Holes in one message. */
+const MAX_GAPS = 64;
 const MAX_HELD = 4;
 
 /** A handshake message on its way: which bytes came. */
@@ -18,6 +19,7 @@ class PartialMessage {
   readonly type: number;
   readonly body: Buffer;
   isWhole = false;
+  /** Covered ranges, in order and apart from each other. */
   #ranges: [start: number, end: number][] = [];
 
   constructor(type: number, length: number) {
@@ -26,13 +28,17 @@ class PartialMessage {
   }
 
   add(at: number, fragment: Buffer): void {
-    if (this.#ranges.length >= MAX_FRAGMENTS) this.#ranges = [];
     fragment.copy(this.body, at);
-    this.#ranges.push([at, at + fragment.length]);
-    this.#ranges.sort((a, b) => a[0] - b[0]);
-    let covered = 0;
-    for (const [start, end] of this.#ranges) if (start <= covered) covered = Math.max(covered, end);
-    this.isWhole = covered >= this.body.length;
+    const merged: [start: number, end: number] = [at, at + fragment.length];
+    const apart = this.#ranges.filter(([start, end]) => {
+      if (end < merged[0] || start > merged[1]) return true;
+      merged[0] = Math.min(merged[0], start);
+      merged[1] = Math.max(merged[1], end);
+      return false;
+    });
+    // So many holes are no network's doing: begin anew, the peer will send again what it means.
+    this.#ranges = apart.length >= MAX_GAPS ? [merged] : [...apart, merged].sort((a, b) => a[0] - b[0]);
+    this.isWhole = merged[0] === 0 && merged[1] === this.body.length;
   }
 }
 

@@ -54,12 +54,13 @@ export class PeerVerifier {
     switch (type) {
       case MESSAGE.CERTIFICATE:
         return this.#certificate(body);
+      // Each role signs its own message: the other's, replayed from elsewhere, proves nothing here.
       case MESSAGE.SERVER_KEY_EXCHANGE:
-        return this.#serverKeyExchange(body);
+        return this.#weAreClient ? this.#serverKeyExchange(body) : 'a client sent ServerKeyExchange';
       case MESSAGE.SERVER_HELLO_DONE:
         return this.#isVerified ? undefined : 'the server did not authenticate';
       case MESSAGE.CERTIFICATE_VERIFY:
-        return this.#certificateVerify(body);
+        return this.#weAreClient ? 'a server sent CertificateVerify' : this.#certificateVerify(body);
       case MESSAGE.FINISHED:
         return this.#finished(body);
       default:

@@ -1,0 +1,108 @@
+import { type Cipher, createCipheriv } from 'node:crypto';
+
+const BLOCK_BYTES = 16;
+const BLOCK_WORDS = 4;
+/** Counter blocks encrypted in one call: about eight packets, and small enough to stay in the cache. */
+const MAX_BLOCKS = 768;
+/** RFC 3711 §4.1.1: the counter has 16 bits, and no packet of ours has more blocks than fit a byte's worth below. */
+const MAX_PACKET_BLOCKS = 256;
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+/** One thread protects one run at a time, so all senders share the scratch. */
+const counterBytes = Buffer.alloc(MAX_BLOCKS * BLOCK_BYTES);
+const counterWords = new Int32Array(counterBytes.buffer, counterBytes.byteOffset, MAX_BLOCKS * BLOCK_WORDS);
+
+/**
+ * AES-128 counter mode for runs of packets of one sender (RFC 3711 §4.1.1). AES in ECB mode with a standing key makes the
+ * keystream of many packets in one call; a cipher object a packet costs four times as much (docs/benchmarks.md).
+ */
+export class CounterMode {
+  readonly #ecb: Cipher;
+  readonly #salt: Buffer;
+
+  /** @param salt 14 bytes */
+  constructor(key: Buffer, salt: Buffer) {
+    this.#ecb = createCipheriv('aes-128-ecb', key, null);
+    this.#ecb.setAutoPadding(false);
+    this.#salt = salt;
+  }
+
+  /**
+   * Encrypts (or decrypts) the payloads of `count` RTP packets of one SSRC in place.
+   * @param bytes holds all packets, aligned to 4 bytes
+   * @param starts offset of each packet, multiples of 4
+   * @param lengths of each packet, header included
+   * @param indexes SRTP packet indexes
+   */
+  applyRun(
+    bytes: Buffer,
+    starts: Int32Array,
+    lengths: Int32Array,
+    indexes: Float64Array,
+    count: number,
+    headerLength: number,
+  ): void {
+    let first = 0;
+    while (first < count) {
+      let blocks = 0;
+      let next = first;
+      while (next < count) {
+        const needed = Math.ceil(((lengths[next] as number) - headerLength) / BLOCK_BYTES);
+        if (next > first && blocks + needed > MAX_BLOCKS) break;
+        const ssrc = bytes.readUInt32BE((starts[next] as number) + 8);
+        this.#writeCounters(blocks, needed, ssrc, indexes[next] as number);
+        blocks += needed;
+        next++;
+      }
+      const keystream = this.#ecb.update(counterBytes.subarray(0, blocks * BLOCK_BYTES));
+      let block = 0;
+      for (let i = first; i < next; i++) {
+        const from = (starts[i] as number) + headerLength;
+        const length = (lengths[i] as number) - headerLength;
+        xor(bytes, from, length, keystream, block * BLOCK_BYTES);
+        block += Math.ceil(length / BLOCK_BYTES);
+      }
+      first = next;
+    }
+  }
+
+  #writeCounters(at: number, blocks: number, ssrc: number, index: number): void {
+    if (blocks > MAX_PACKET_BLOCKS) throw new RangeError('the packet is too long for counter mode here');
+    const salt = this.#salt;
+    const roc = Math.floor(index / 0x1_0000);
+    const head = counterBytes.subarray(at * BLOCK_BYTES, at * BLOCK_BYTES + BLOCK_BYTES);
+    salt.copy(head);
+    head.writeInt32BE(head.readInt32BE(4) ^ ssrc, 4);
+    head.writeInt32BE(head.readInt32BE(8) ^ roc, 8);
+    head.writeUInt16BE(head.readUInt16BE(12) ^ (index % 0x1_0000), 12);
+    head[14] = 0;
+    head[15] = 0;
+    const word = at * BLOCK_WORDS;
+    const w0 = counterWords[word] as number;
+    const w1 = counterWords[word + 1] as number;
+    const w2 = counterWords[word + 2] as number;
+    const w3 = counterWords[word + 3] as number;
+    for (let counter = 1; counter < blocks; counter++) {
+      const to = word + counter * BLOCK_WORDS;
+      counterWords[to] = w0;
+      counterWords[to + 1] = w1;
+      counterWords[to + 2] = w2;
+      counterWords[to + 3] = isLittleEndian ? w3 | (counter << 24) : w3 | counter;
+    }
+  }
+}
+
+/** bytes[from, from + length) ^= keystream[at, …), by words where both sides are aligned. */
+function xor(bytes: Buffer, from: number, length: number, keystream: Buffer, at: number): void {
+  let done = 0;
+  if ((bytes.byteOffset + from) % 4 === 0 && (keystream.byteOffset + at) % 4 === 0) {
+    const words = length >>> 2;
+    const target = new Int32Array(bytes.buffer, bytes.byteOffset + from, words);
+    const stream = new Int32Array(keystream.buffer, keystream.byteOffset + at, words);
+    for (let i = 0; i < words; i++) target[i] = (target[i] as number) ^ (stream[i] as number);
+    done = words * 4;
+  }
+  for (let i = done; i < length; i++) {
+    bytes[from + i] = (bytes[from + i] as number) ^ (keystream[at + i] as number);
+  }
+}
