@@ -140,7 +140,7 @@ export class WhepSession implements Reader {
     if (sender === undefined) return;
     const peer = this.peer;
     const transport: LegTransport = {
-      protect: (bytes, start, headerLength, length, index) => sender.protect(bytes, start, headerLength, length, index),
+      protectRun: (run, headerLength) => sender.protectRun(run, headerLength),
       send: (bytes, start, length) => peer.send(bytes, start, length),
     };
     this.#tracks.forEach((track, index) => {

@@ -1,12 +1,21 @@
 import { TRACK_COUNTER, trackCounter } from '@shardcast/shared';
 
+/** Outgoing RTP packets of one leg, built one behind the other in slots. A structure of arrays, reused. */
+export type OutgoingRun = {
+  /** SLOT_HEADROOM bytes before each packet and 16 behind it are free. */
+  bytes: Buffer;
+  readonly starts: Int32Array;
+  /** Before `protectRun` the RTP length, after it the SRTP length. */
+  readonly lengths: Int32Array;
+  /** SRTP packet indexes. */
+  readonly indexes: Float64Array;
+  count: number;
+};
+
 /** What a leg's packets are protected with and where they go; the session owns it. */
 export interface LegTransport {
-  /**
-   * Protects bytes[start, start + length) in place; at least 16 bytes are free behind it.
-   * @returns the protected length.
-   */
-  protect(bytes: Buffer, start: number, headerLength: number, length: number, index: number): number;
+  /** Protects the run's packets in place; all have a header of `headerLength` bytes. */
+  protectRun(run: OutgoingRun, headerLength: number): void;
   /** Hands bytes to the socket, which may keep them until `DatagramQueue.queued` is 0. */
   send(bytes: Buffer, start: number, length: number): void;
 }

@@ -1,5 +1,9 @@
-/** Bytes a slot: an Ethernet frame's payload. */
+/** Bytes of a packet in a slot: an Ethernet frame's payload. */
 export const SLOT_BYTES = 1500;
+/** Before each packet, for the media path's own use (the HMAC's key block). */
+export const SLOT_HEADROOM = 64;
+/** From slot to slot; a multiple of 16, so that packets are aligned. */
+const SLOT_STRIDE = 1568;
 
 /**
  * Where outgoing packets are built and encrypted: fixed slots in one ArrayBuffer (design D5). Slots are taken in order
@@ -9,13 +13,13 @@ export const SLOT_BYTES = 1500;
  */
 export class PacketPool {
   readonly slots: number;
-  /** One buffer over all slots; slot `n` begins at `n * SLOT_BYTES`. */
+  /** One buffer over all slots. */
   readonly bytes: Buffer;
   #next = 0;
 
   constructor(slots: number) {
     this.slots = slots;
-    this.bytes = Buffer.allocUnsafeSlow(slots * SLOT_BYTES);
+    this.bytes = Buffer.allocUnsafeSlow(slots * SLOT_STRIDE);
   }
 
   /** Slots that are with the socket. */
@@ -23,9 +27,9 @@ export class PacketPool {
     return this.#next;
   }
 
-  /** Offset of a free slot, or -1. */
+  /** Offset of a free slot's packet in `bytes`, or -1. SLOT_HEADROOM bytes before it are free too. */
   acquire(): number {
-    return this.#next < this.slots ? this.#next++ * SLOT_BYTES : -1;
+    return this.#next < this.slots ? this.#next++ * SLOT_STRIDE + SLOT_HEADROOM : -1;
   }
 
   /** Call when the socket's queue is empty: every slot is free. */

@@ -2,7 +2,7 @@ import { Telemetry, TRACK_COUNTER, WORKER } from '@shardcast/shared';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PortableFastPath } from '../fastpath/portable.ts';
-import { Leg } from './leg.ts';
+import { Leg, type OutgoingRun } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
 import { Track } from './track.ts';
 
@@ -37,13 +37,14 @@ function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; par
 
 function makeViewer(out = 100): { leg: Leg; received: Received[] } {
   const received: Received[] = [];
-  let index = -1;
+  let run: OutgoingRun | undefined;
+  let next = 0;
   const counters = new Float64Array(24);
   const leg = new Leg({
     transport: {
-      protect: (_bytes, _start, _header, length, packetIndex) => {
-        index = packetIndex;
-        return length;
+      protectRun: (protectedRun) => {
+        run = protectedRun;
+        next = 0;
       },
       send: (bytes, start, length) => {
         received.push({
@@ -52,7 +53,7 @@ function makeViewer(out = 100): { leg: Leg; received: Received[] } {
           marker: ((bytes[start + 1] as number) & 0x80) !== 0,
           ssrc: bytes.readUInt32BE(start + 8),
           payload: Buffer.from(bytes.subarray(start + 12, start + length)),
-          index,
+          index: run?.indexes[next++] ?? -1,
         });
       },
     },

@@ -19,8 +19,11 @@ import type { MuxEndpoint, RemoteAddress, UdpMux } from './udp-mux.ts';
 
 /** After the handshake its last flight may be asked for again: keep the state this long. */
 const HANDSHAKE_LINGER_MS = 10_000;
-/** 1 = AES128_CM_HMAC_SHA1_80, 7 = AEAD_AES_128_GCM, best first. */
-const PROFILES = [7, 1] as const;
+/**
+ * Best first: 1 = AES128_CM_HMAC_SHA1_80 costs the portable media path a third of 7 = AEAD_AES_128_GCM, for which
+ * node:crypto needs a cipher object a packet (docs/benchmarks.md).
+ */
+const PROFILES = [1, 7] as const;
 /** The reason of a session whose peer said close_notify. */
 export const PEER_LEFT = 'the peer left';
 

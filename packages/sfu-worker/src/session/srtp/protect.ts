@@ -1,4 +1,6 @@
 import { type Cipher, createCipheriv, createHmac } from 'node:crypto';
+import { CounterMode } from './counter-mode.ts';
+import { HmacSha1 } from './hmac-sha1.ts';
 import {
   type DirectionKeys,
   deriveDirection,
@@ -15,6 +17,18 @@ const MAX_BLOCKS = Math.ceil(1500 / BLOCK_BYTES);
 /** Counter blocks before encryption; one thread, one packet at a time, so all senders share it. */
 const counterBlocks = Buffer.alloc(MAX_BLOCKS * BLOCK_BYTES);
 
+/** Packets of one sender to be protected together. What `protectRun` needs besides is in each field's comment. */
+export type PacketRun = {
+  /** Before each packet are HMAC_HEADROOM bytes that may be overwritten, behind each 16. */
+  bytes: Buffer;
+  readonly starts: Int32Array;
+  /** In: RTP length. Out: SRTP length. */
+  readonly lengths: Int32Array;
+  /** SRTP packet indexes; never the same twice. */
+  readonly indexes: Float64Array;
+  count: number;
+};
+
 /** One direction's sending side: RTP and RTCP under one pair of master key and salt. Indexes are the caller's. */
 export class SrtpSender {
   readonly profile: SrtpProfile;
@@ -22,6 +36,8 @@ export class SrtpSender {
   readonly #iv: Buffer;
   /** AES in ECB mode with a standing key: a keystream costs one call and no new cipher (docs/benchmarks.md). */
   readonly #ecb: Cipher | undefined;
+  readonly #counterMode: CounterMode | undefined;
+  readonly #hmac: HmacSha1 | undefined;
   readonly #rollover = Buffer.alloc(4);
 
   /** @param masterKey base64; @param masterSalt base64 */
@@ -32,6 +48,29 @@ export class SrtpSender {
     if (profile === 1) {
       this.#ecb = createCipheriv('aes-128-ecb', this.#keys.rtp.encryption, null);
       this.#ecb.setAutoPadding(false);
+      this.#counterMode = new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
+      this.#hmac = new HmacSha1(this.#keys.rtp.authentication);
+    }
+  }
+
+  /** Protects a run of packets with plain headers of `headerLength` bytes, all of one SSRC, in place. */
+  protectRun(run: PacketRun, headerLength: number): void {
+    const { bytes, starts, lengths, indexes, count } = run;
+    if (this.#counterMode === undefined || this.#hmac === undefined) {
+      for (let i = 0; i < count; i++) {
+        const start = starts[i] as number;
+        lengths[i] = this.protect(bytes, start, headerLength, lengths[i] as number, indexes[i] as number);
+      }
+      return;
+    }
+    this.#counterMode.applyRun(bytes, starts, lengths, indexes, count, headerLength);
+    for (let i = 0; i < count; i++) {
+      const start = starts[i] as number;
+      const end = start + (lengths[i] as number);
+      // RFC 3711 §4.2: the MAC covers the packet and the rollover counter, which is not sent; the tag takes its place.
+      bytes.writeUInt32BE(Math.floor((indexes[i] as number) / 0x1_0000) >>> 0, end);
+      this.#hmac.sign(bytes, start, end + 4, end, SHA1_80_TAG_BYTES);
+      lengths[i] = (lengths[i] as number) + SHA1_80_TAG_BYTES;
     }
   }
 
