@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes, verify, X509Certificate } from 'node:crypto';
+import { randomBytes, verify, X509Certificate } from 'node:crypto';
 import { PrivateKey } from '@fidm/x509';
 import nacl from 'tweetnacl';
 import { expect, test, vi } from 'vitest';
@@ -23,23 +23,16 @@ test('OpenSSL stands in for the JavaScript crypto, gives the same results, and i
   }
   const data = randomBytes(100);
   const signature = PrivateKey.fromPEM(Buffer.from(ours.keyPem)).sign(data, 'sha256');
-  expect(
-    verify(
-      'sha256',
-      data,
-      createPublicKey(new X509Certificate(ours.certPem).publicKey.export({ type: 'spki', format: 'pem' })),
-      signature,
-    ),
-  ).toBe(true);
+  expect(verify('sha256', data, new X509Certificate(ours.certPem).publicKey, signature)).toBe(true);
 
   const keyPair = vi.spyOn(nacl.box, 'keyPair');
   const scalarMult = vi.spyOn(nacl, 'scalarMult');
   const sign = vi.spyOn(PrivateKey.prototype, 'sign');
   const { channel, outcome } = new Handshake({ active: false, ours, expected: theirs }).start();
   expect(await outcome).toHaveProperty('keys');
-  // Both ends are in this process: an ephemeral key, a shared secret and a signature each.
+  // Both ends are in this process: an ephemeral key and a shared secret each, and the server's signature.
   expect(keyPair).toHaveBeenCalledTimes(2);
   expect(scalarMult).toHaveBeenCalledTimes(2);
-  expect(sign).toHaveBeenCalledTimes(2);
+  expect(sign).toHaveBeenCalledTimes(1);
   channel.close();
 });
