@@ -7,6 +7,9 @@ import { bindingSuccess, parseBindingRequest, type StunRequest, verifyRequest } 
 /** Kernel buffers asked for; the system may give less. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/** Addresses a session may have proved at once; a peer with more candidate pairs than this loses the ones it uses least. */
+const MAX_ADDRESSES = 16;
+
 /** A peer's transport address. One object an address: compare by identity. */
 export type RemoteAddress = { readonly address: string; readonly port: number };
 
@@ -124,11 +127,21 @@ export class UdpMux {
       this.#byAddress.set(port, hosts);
     }
     const bound = hosts.get(address);
-    if (bound?.endpoint === endpoint) return bound.remote;
+    const own = this.#addressesOf.get(endpoint);
+    if (bound?.endpoint === endpoint) {
+      own?.delete(bound.remote);
+      own?.add(bound.remote); // a Set keeps the order: the one checked last is forgotten last
+      return bound.remote;
+    }
     if (bound !== undefined) this.#addressesOf.get(bound.endpoint)?.delete(bound.remote);
     const remote = { address, port };
     hosts.set(address, { remote, endpoint });
-    this.#addressesOf.get(endpoint)?.add(remote);
+    own?.add(remote);
+    const [oldest] = own ?? [];
+    if (own !== undefined && own.size > MAX_ADDRESSES && oldest !== undefined) {
+      own.delete(oldest);
+      this.#unbind(oldest, endpoint);
+    }
     return remote;
   }
 
