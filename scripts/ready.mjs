@@ -21,7 +21,7 @@ function install() {
   const key = `${hash.digest('hex')} ${process.version} ${process.platform}-${process.arch}`;
   const stamp = file('node_modules/.ready');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return;
-  const status = pnpm(['install', '--frozen-lockfile', '--prefer-offline']);
+  const status = pnpm(['install', '--frozen-lockfile', '--prefer-offline', '--config.confirmModulesPurge=false']);
   if (status !== 0) process.exit(status);
   writeFileSync(stamp, key);
 }
