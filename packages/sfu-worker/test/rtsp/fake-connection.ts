@@ -23,6 +23,7 @@ export class FakeConnection implements ByteConnection {
     }
     for (let at = 0; at < bytes.length; ) {
       at = this.#reader.read(bytes, at, bytes.length);
+      if (this.#reader.fault !== undefined) throw new Error(`not RTSP was written: ${this.#reader.fault}`);
       const message = this.#reader.take();
       if (message === undefined) continue;
       this.messages.push(message);

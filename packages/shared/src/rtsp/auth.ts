@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseAuthHeader, quoted } from './challenge.ts';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, digestAlgorithm, digestResponse } from './digest.ts';
-import { withoutCredentials } from './url.ts';
+import { requestLineUri, withoutCredentials } from './url.ts';
 
 /** What a client proves its identity with. `verify` compares in constant time. */
 export type RtspCredentials = {
@@ -193,7 +193,7 @@ export class RtspClientAuth {
       return `Basic ${Buffer.from(`${this.#user}:${this.#password}`, 'utf8').toString('base64')}`;
     }
     const { algorithm, algorithmName, realm, nonce, opaque, hasQop } = chosen;
-    const plainUri = withoutCredentials(uri);
+    const plainUri = requestLineUri(uri);
     this.#count++;
     const qop = hasQop ? { nc: this.#count.toString(16).padStart(8, '0'), cnonce: this.#makeCnonce() } : undefined;
     const input = { algorithm, user: this.#user, password: this.#password, realm, nonce, method, uri: plainUri, qop };

@@ -129,6 +129,8 @@ test('what is written is read again, however it is cut', () => {
 test('no value that is written starts a line of its own, and no URI holds a password', () => {
   const bytes = writeRequest({ method: 'OPTIONS', uri: 'rtsp://u:pw@h/x', headers: [['x', 'a\r\nY: b']] });
   expect(bytes.toString()).toBe('OPTIONS rtsp://h/x RTSP/1.0\r\nX: a Y: b\r\n\r\n');
+  const strange = writeRequest({ method: 'OPTIONS', uri: 'rtsp://h/a b\r\né', headers: [] });
+  expect(strange.toString()).toBe('OPTIONS rtsp://h/a%20b%0D%0A%C3%A9 RTSP/1.0\r\n\r\n');
 });
 
 test('mutated messages give messages or declared faults, in bounded time', () => {

@@ -1,4 +1,4 @@
-import { withoutCredentials } from './url.ts';
+import { requestLineUri } from './url.ts';
 
 /** Header lines in their order; names lower case. A name may repeat (WWW-Authenticate does). */
 export type RtspHeaders = readonly (readonly [name: string, value: string])[];
@@ -51,7 +51,7 @@ type Outgoing = { readonly headers: RtspHeaders; readonly body?: Buffer | undefi
 export function writeRequest(
   request: Outgoing & { readonly method: string; readonly uri: string; readonly version?: string },
 ): Buffer {
-  const line = `${request.method} ${withoutCredentials(request.uri)} ${request.version ?? RTSP_VERSION}`;
+  const line = `${request.method} ${requestLineUri(request.uri)} ${request.version ?? RTSP_VERSION}`;
   return writeMessage(line, request);
 }
 

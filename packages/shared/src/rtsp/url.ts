@@ -47,6 +47,18 @@ export function withoutCredentials(uri: string): string {
   return `${scheme}${hostPort}${rest}`;
 }
 
+/**
+ * `uri` as it goes into a request line, and into the digest of it: without user information, and with what cannot stand
+ * there percent-encoded. A camera's control attributes are such text as the camera likes.
+ */
+export function requestLineUri(uri: string): string {
+  return withoutCredentials(uri).replace(/[^\x21-\x7e]+/g, (text) =>
+    Buffer.from(text, 'utf8')
+      .toString('hex')
+      .replace(/../g, (byte) => `%${byte.toUpperCase()}`),
+  );
+}
+
 /** Path and query of a request URI; the path without slashes at its ends, percent-decoded. */
 export function requestPath(uri: string): { readonly path: string; readonly query: string } {
   const scheme = SCHEME.exec(uri)?.[0];
