@@ -212,7 +212,7 @@ export class WhepSession implements Reader {
 
   #keyframeWanted(): void {
     this.#count(WORKER.pliReceived);
-    this.#stream.requestKeyframe();
+    this.#stream.pictureLost(this);
   }
 
   #nack(ssrc: number, pid: number, blp: number): void {

@@ -45,11 +45,15 @@ export class Leg {
   liveFrom = Number.POSITIVE_INFINITY;
   timestampOffset: number;
 
-  /** Catching up: next packet of the cache, its generation, and the frames that were there at the join. */
+  /** Catching up: next packet of the cache and its generation. */
   cursor = 0;
   generation = -1;
+  /** Frames that were there when it began, the timestamp of the last of them as sent, and the step between two. */
   backlogFrames = 0;
   backlogTimestamp = 0;
+  backlogStep = 0;
+  /** When it last began again because its picture was lost, ms. */
+  recoveredAtMs = Number.NEGATIVE_INFINITY;
   /** When the viewer subscribed, for the first-frame histogram; NaN once observed. */
   joinedAtMs: number;
 

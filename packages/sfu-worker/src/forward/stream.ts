@@ -154,7 +154,19 @@ export class Stream implements StreamInlet {
     }
   }
 
-  /** A viewer cannot decode (PLI, FIR): ask the source, at most once in KEYFRAME_REQUEST_INTERVAL_MS. */
+  /** A viewer cannot decode any more (PLI, FIR): a publisher is asked for a keyframe, for a camera the cache helps. */
+  pictureLost(reader: Reader): void {
+    if (this.#source?.description.type === 'whip') {
+      this.requestKeyframe();
+      return;
+    }
+    const leg = reader.legs.video;
+    const track = this.#tracks.get('video');
+    if (leg === undefined || track === undefined || !track.recover(leg, this.#options.clock())) return;
+    if (leg.state === 'catching-up') this.#options.onPaceWanted();
+  }
+
+  /** Asks the source for a keyframe, at most once in KEYFRAME_REQUEST_INTERVAL_MS. */
   requestKeyframe(): void {
     const nowMs = this.#options.clock();
     if (nowMs - this.#keyframeRequestedAtMs < KEYFRAME_REQUEST_INTERVAL_MS) this.#keyframeWanted = true;

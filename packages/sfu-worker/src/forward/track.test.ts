@@ -253,6 +253,29 @@ test('random bytes are counted and go nowhere', () => {
   expect(WORKER.droppedMalformed).toBeGreaterThan(0);
 });
 
+test('a viewer who lost its picture gets the GOP again from the cache, forward in time, once a second', () => {
+  const { track } = makeTrack();
+  const viewer = makeViewer();
+  track.addLeg(viewer.leg, 0);
+  let sequence = 0;
+  const play = (frame: number, type: number) =>
+    feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(type, 300), true));
+  play(0, IDR);
+  for (let frame = 1; frame < 50; frame++) play(frame, SLICE);
+  expect(track.recover(viewer.leg, 2000)).toBe(true);
+  expect(viewer.leg.state).toBe('live');
+  expect(track.recover(viewer.leg, 2100)).toBe(false);
+  for (let frame = 50; frame < 60; frame++) play(frame, SLICE);
+  expect(viewer.received.map(({ payload }) => payload[0]).filter((type) => type === IDR)).toHaveLength(2);
+  expect(viewer.received).toHaveLength(50 + 50 + 10);
+  expectContiguous(viewer.received);
+  for (let i = 1; i < viewer.received.length; i++) {
+    const delta = (viewer.received[i] as Received).timestamp - (viewer.received[i - 1] as Received).timestamp;
+    expect((delta + 2 ** 32) % 2 ** 32).toBeGreaterThan(0);
+    expect((delta + 2 ** 32) % 2 ** 32).toBeLessThanOrEqual(3600);
+  }
+});
+
 test('a viewer who leaves gets nothing more', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();

@@ -18,6 +18,10 @@ const BATCH_PACKETS = 64;
 const REPACKED_PACKETS = 16;
 /** Timestamp steps between cached frames at a join: fast enough to be decoded at once, and still going forward. */
 const BACKLOG_STEP_SECONDS = 0.001;
+/** A viewer that lost its picture gets the cache again, at most this often. */
+const RECOVERY_INTERVAL_MS = 1000;
+/** A recovered backlog must fit between two frames of the stream: 60 fps and slower. */
+const RECOVERY_SPAN_SECONDS = 1 / 60;
 /** Bytes of a cache handed to a joining viewer a pacer tick; the keyframe itself always goes whole. */
 export const CATCH_UP_BYTES = 48 * 1024;
 
@@ -184,8 +188,34 @@ export class Track implements TrackSink {
       return;
     }
     this.joining.push(leg);
-    if (this.#cache.isReady) this.#beginCatchUp(leg, nowMs);
-    else this.#options.onKeyframeWanted();
+    if (!this.#cache.isReady) {
+      this.#options.onKeyframeWanted();
+      return;
+    }
+    leg.backlogStep = Math.round(leg.clockRate * BACKLOG_STEP_SECONDS);
+    leg.backlogTimestamp = this.#cache.newestTimestamp;
+    this.#beginCatchUp(leg, nowMs);
+  }
+
+  /**
+   * Gives a viewer that cannot decode any more the newest keyframe and all since from the cache: the help for sources
+   * that no keyframe can be asked of. Their timestamps lie between the last frame sent and the next one.
+   * @returns true when the viewer catches up now.
+   */
+  recover(leg: Leg, nowMs: number): boolean {
+    const cache = this.#cache;
+    if (leg.state !== 'live' || !cache.isReady || cache.isKeyframeOnly) return false;
+    if (nowMs - leg.recoveredAtMs < RECOVERY_INTERVAL_MS) return false;
+    const step = Math.floor((leg.clockRate * RECOVERY_SPAN_SECONDS) / (cache.frames + 1));
+    if (step < 1) return false;
+    leg.recoveredAtMs = nowMs;
+    this.flush(); // what is pending went to this leg before, and is in the cache now
+    remove(this.live, leg);
+    this.joining.push(leg);
+    leg.backlogStep = step;
+    leg.backlogTimestamp = cache.newestTimestamp + cache.frames * step;
+    this.#beginCatchUp(leg, nowMs);
+    return true;
   }
 
   removeLeg(leg: Leg): void {
@@ -347,7 +377,6 @@ export class Track implements TrackSink {
     leg.cursor = 0;
     leg.generation = this.#cache.generation;
     leg.backlogFrames = this.#cache.frames;
-    leg.backlogTimestamp = this.#cache.newestTimestamp;
     this.#catchUp(leg, nowMs);
   }
 
@@ -387,11 +416,10 @@ export class Track implements TrackSink {
 
   /** Frames that were there before the viewer are played in fast motion, so that he ends up at the live edge. */
   #compressTimestamps(leg: Leg, batch: PacketBatch, from: number): void {
-    const step = Math.round(leg.clockRate * BACKLOG_STEP_SECONDS);
     for (let i = 0; i < batch.count; i++) {
       const age = leg.backlogFrames - 1 - this.#cache.frameOf(from + i);
-      const timestamp = age <= 0 ? (batch.timestamp[i] as number) : leg.backlogTimestamp - age * step;
-      this.#catchUpTimes[i] = timestamp < 0 ? timestamp + 0x1_0000_0000 : timestamp;
+      const timestamp = age < 0 ? (batch.timestamp[i] as number) : leg.backlogTimestamp - age * leg.backlogStep;
+      this.#catchUpTimes[i] = timestamp < 0 ? timestamp + 0x1_0000_0000 : timestamp % 0x1_0000_0000;
     }
   }
 
