@@ -4,6 +4,8 @@ import type { Fingerprint } from '../dtls/peer-verifier.ts';
 const MAX_BYTES = 64 * 1024;
 const MAX_LINES = 2000;
 const MAX_MEDIA = 32;
+/** Payload types have 7 bits. */
+const MAX_FORMATS = 128;
 /** RFC 8839 §5.4. */
 const MIN_UFRAG = 4;
 const MIN_PWD = 22;
@@ -68,7 +70,7 @@ const STATIC_CODECS: Readonly<Record<string, readonly [name: CodecName, clockRat
  */
 export function parseOffer(sdp: string): Offer {
   if (sdp.length > MAX_BYTES) throw invalid(`larger than ${MAX_BYTES} bytes`);
-  const lines = sdp.split(/\r\n|\n/).filter((line) => line !== '');
+  const lines = sdp.split(/\r\n|\n|\r/).filter((line) => line !== '');
   if (lines.length > MAX_LINES) throw invalid(`more than ${MAX_LINES} lines`);
   if (lines[0] !== 'v=0') throw invalid('does not begin with v=0');
 
@@ -114,18 +116,21 @@ function readTransport(section: readonly string[], head: readonly string[]): Off
 
 function readMedia(section: readonly string[], index: number, bundle: readonly string[] | undefined): OfferedMedia {
   const [kind = '', port = '', protocol = '', ...formats] = (section[0] ?? '').slice(2).split(' ');
-  if (!/^\d+(\/\d+)?$/.test(port) || protocol === '') throw invalid(`has a damaged m-line (number ${index + 1})`);
+  if (!/^\d+(\/\d+)?$/.test(port) || protocol === '' || formats.length > MAX_FORMATS) {
+    throw invalid(`has a damaged m-line (number ${index + 1})`);
+  }
   const mid = attribute(section, 'mid');
   const isBundled = bundle === undefined ? index === 0 : mid !== undefined && bundle.includes(mid);
   // Port 0 rejects an m-line, unless a=bundle-only says that it rides on another's transport (RFC 9143 §6).
   const isRejected = /^0(\/|$)/.test(port) && !section.includes('a=bundle-only');
   const direction = ['sendrecv', 'sendonly', 'recvonly', 'inactive'].find((each) => section.includes(`a=${each}`));
+  const described = readPayloads(section);
   return {
     kind,
     protocol,
     formats,
     ...(mid === undefined ? {} : { mid }),
-    codecs: formats.flatMap((format) => readCodec(section, format)),
+    codecs: formats.flatMap((format) => readCodec(described, format)),
     isUsable: !isRejected && isBundled && /^(UDP\/TLS\/)?RTP\/SAVPF?$/.test(protocol),
     canReceive: direction !== 'sendonly' && direction !== 'inactive',
     canSend: direction !== 'recvonly' && direction !== 'inactive',
@@ -135,18 +140,37 @@ function readMedia(section: readonly string[], index: number, bundle: readonly s
   };
 }
 
-function readCodec(section: readonly string[], format: string): OfferedCodec[] {
+/** What the attributes of an m-line say of each payload type. */
+type Payloads = {
+  readonly rtpmap: ReadonlyMap<string, string>;
+  readonly fmtp: ReadonlyMap<string, string>;
+  readonly feedback: ReadonlyMap<string, readonly string[]>;
+};
+
+function readPayloads(section: readonly string[]): Payloads {
+  const rtpmap = new Map<string, string>();
+  const fmtp = new Map<string, string>();
+  const feedback = new Map<string, string[]>();
+  for (const line of section) {
+    const [, name = '', format = '', value = ''] = /^a=(rtpmap|fmtp|rtcp-fb):(\S+) (.*)$/.exec(line) ?? [];
+    if (name === 'rtpmap' && !rtpmap.has(format)) rtpmap.set(format, value);
+    else if (name === 'fmtp' && !fmtp.has(format)) fmtp.set(format, value.trim());
+    else if (name === 'rtcp-fb') {
+      const values = feedback.get(format) ?? [];
+      values.push(value.trim());
+      feedback.set(format, values);
+    }
+  }
+  return { rtpmap, fmtp, feedback };
+}
+
+function readCodec({ rtpmap, fmtp, feedback }: Payloads, format: string): OfferedCodec[] {
   const payloadType = Number(format);
   if (!/^\d{1,3}$/.test(format) || payloadType > 127) return [];
-  const prefix = `a=rtpmap:${format} `;
-  const map = section.find((line) => line.startsWith(prefix))?.slice(prefix.length);
+  const map = rtpmap.get(format);
   const parts = /^([\w.-]+)\/(\d{1,6})(?:\/(\d{1,2}))?\s*$/.exec(map ?? '');
   const known = STATIC_CODECS[format];
   if (parts === null && (map !== undefined || known === undefined)) return [];
-  const fmtpPrefix = `a=fmtp:${format} `;
-  const feedback = section
-    .filter((line) => line.startsWith(`a=rtcp-fb:${format} `) || line.startsWith('a=rtcp-fb:* '))
-    .map((line) => line.slice(line.indexOf(' ') + 1).trim());
   const channels = parts?.[3];
   return [
     {
@@ -154,12 +178,8 @@ function readCodec(section: readonly string[], format: string): OfferedCodec[] {
       name: parts?.[1]?.toUpperCase() ?? (known?.[0] as string),
       clockRate: parts === null ? (known?.[1] as number) : Number(parts[2]),
       ...(channels === undefined ? {} : { channels: Number(channels) }),
-      fmtp:
-        section
-          .find((line) => line.startsWith(fmtpPrefix))
-          ?.slice(fmtpPrefix.length)
-          .trim() ?? '',
-      feedback,
+      fmtp: fmtp.get(format) ?? '',
+      feedback: [...(feedback.get(format) ?? []), ...(feedback.get('*') ?? [])],
     },
   ];
 }
