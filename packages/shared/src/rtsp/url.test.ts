@@ -23,6 +23,7 @@ test.for([
 test.for([
   '',
   'http://h/x',
+  'rtsps://h/x',
   'rtsp://',
   'rtsp:///x',
   'rtsp://h:0/x',

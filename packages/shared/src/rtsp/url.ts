@@ -15,13 +15,13 @@ export type RtspUrl = {
 const SCHEME = /^rtsps?:\/\//i;
 
 /**
- * Reads an `rtsp://` URL by hand, because a URL class would normalise what a camera expects back unchanged, and would
+ * Reads an `rtsp://` URL (`rtsps://` is another protocol) by hand, because a URL class would normalise what a camera expects back unchanged, and would
  * refuse passwords that people write without escaping. User information ends at the last `@` before the path.
  */
 export function parseRtspUrl(text: string): RtspUrl | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get into a request line
   if (/[\u0000-\u0020\u007f]/.test(text)) return undefined;
-  const scheme = SCHEME.exec(text)?.[0];
+  const scheme = /^rtsp:\/\//i.exec(text)?.[0];
   if (scheme === undefined) return undefined;
   const { userInfo, hostPort, rest } = splitAuthority(text.slice(scheme.length));
   const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(hostPort);

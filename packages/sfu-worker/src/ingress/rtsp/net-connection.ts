@@ -1,4 +1,4 @@
-import { connect, Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { MAX_UNSENT_BYTES } from '@shardcast/shared';
 import { type ByteConnection, plainAddress } from './byte-connection.ts';
 
@@ -38,17 +38,6 @@ export class NetConnection implements ByteConnection {
       onConnect();
     });
     connection.#attach(socket);
-    return connection;
-  }
-
-  /** Takes over an open descriptor. */
-  static adopt(descriptor: number): NetConnection {
-    const connection = new NetConnection();
-    // Named first, because @types/node has `onread` for outgoing connections only; the constructor takes it as well.
-    const options = { fd: descriptor, onread: connection.#onRead() };
-    const socket = new Socket(options);
-    connection.#attach(socket);
-    connection.#learnAddresses(socket);
     return connection;
   }
 

@@ -41,6 +41,9 @@ export class PullSession {
   readonly #offered: TrackInfo[] = [];
   readonly #tracks: SourceDescription['tracks'][number][] = [];
   #lower: 'tcp' | 'udp' | undefined;
+  /** What the tracks' control attributes are relative to. */
+  #controlBase: string;
+  /** Of PLAY, keep-alive and TEARDOWN. */
   #aggregateUri: string;
   #keepAliveMethod = 'OPTIONS';
   #keepAliveMs = (DEFAULT_SESSION_TIMEOUT_S * 1000) / 2;
@@ -53,6 +56,7 @@ export class PullSession {
   constructor(options: PullSessionOptions) {
     const { connection, auth, uri } = options;
     this.#options = options;
+    this.#controlBase = uri;
     this.#aggregateUri = uri;
     this.#media = new MediaTracks(connection);
     this.#client = new RtspClient({ connection, media: this.#media, auth, onEnd: (reason) => this.#end(reason) });
@@ -148,7 +152,6 @@ export class PullSession {
     this.#aggregateUri = resolveControl(base, description.control);
     return description;
   }
-  #controlBase = '';
 
   async #setup(media: RtspMedia): Promise<void> {
     if (media.track === undefined) return;

@@ -43,7 +43,7 @@ describe.skipIf(!hasCamera)('a camera played by GStreamer', () => {
   test('is pulled over TCP with digest, video and audio, and told goodbye', async () => {
     const { port } = await camera('--user', 'cam', '--password', 'p@ss/w:rd', '--audio', 'pcma');
     const { inlet, log, states, source } = pull(`rtsp://cam:p@ss%2Fw:rd@127.0.0.1:${port}/cam`);
-    await inlet.until(() => (inlet.tracks[0]?.packets ?? 0) > 40 && (inlet.tracks[1]?.packets ?? 0) > 40);
+    await inlet.until(() => (inlet.tracks[0]?.packets ?? 0) > 40 && (inlet.tracks[1]?.packets ?? 0) > 5);
     expect(inlet.sources[0]?.description.tracks.map(({ codec }) => codec.name)).toEqual(['H264', 'PCMA']);
     expect(inlet.tracks.map(({ sequences }) => missing(sequences))).toEqual([0, 0]);
     inlet.sources[0]?.upstream.sendRtcp(0, Buffer.from([0x80, 0xc9, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01]));

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { MAX_UNSENT_BYTES } from '@shardcast/shared';
+import { afterEach, expect, test } from 'vitest';
+import { NetConnection } from './net-connection.ts';
+
+const servers: Server[] = [];
+const sockets: Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function listen(): Promise<{ server: Server; port: number }> {
+  const server = createServer((socket) => sockets.push(socket.on('error', () => undefined)));
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // listen() on a TCP port gives an AddressInfo
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+async function dial(server: Server, port: number) {
+  const accepted = once(server, 'connection');
+  let text = '';
+  let changed: () => void = () => undefined;
+  const connection = await new Promise<NetConnection>((resolve) => {
+    const dialled = NetConnection.dial('127.0.0.1', port, () => resolve(dialled));
+  });
+  connection.onBytes = (buffer, start, end) => {
+    text += buffer.toString('latin1', start, end);
+    changed();
+  };
+  const until = async (isMet: (text: string) => boolean) => {
+    while (!isMet(text)) {
+      await new Promise<void>((resolve) => {
+        changed = resolve;
+      });
+    }
+    return text;
+  };
+  const [socket]: Socket[] = await accepted;
+  if (socket === undefined) throw new Error('nobody came');
+  return { connection, socket, until };
+}
+
+test('connections that share a read buffer each get their own bytes', async () => {
+  const { server, port } = await listen();
+  const pairs = [await dial(server, port), await dial(server, port), await dial(server, port)];
+  const texts = pairs.map((_, index) => String(index).repeat(300_000));
+  for (const [index, { socket }] of pairs.entries()) socket.write(texts[index] ?? '');
+  const received = await Promise.all(pairs.map(({ until }) => until((text) => text.length >= 300_000)));
+  expect(received).toEqual(texts);
+  expect(pairs[0]?.connection).toMatchObject({ remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' });
+});
+
+test('what was written before close arrives, and nothing is heard after it', async () => {
+  const { server, port } = await listen();
+  const { connection, socket } = await dial(server, port);
+  let closed = 0;
+  connection.onClose = () => closed++;
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  connection.write(Buffer.alloc(500_000));
+  connection.close();
+  connection.close();
+  connection.write(Buffer.from('late'));
+  await once(socket, 'close');
+  expect([bytes, closed]).toEqual([500_000, 0]);
+});
+
+test('a peer that goes is reported once, in words', async () => {
+  const { server, port } = await listen();
+  const { connection, socket } = await dial(server, port);
+  const reason = new Promise((resolve) => {
+    connection.onClose = resolve;
+  });
+  socket.end();
+  expect(await reason).toBe('the peer closed the connection');
+  server.close();
+  await once(server, 'close');
+  const refused = NetConnection.dial('127.0.0.1', port, () => undefined);
+  const words = await new Promise((resolve) => {
+    refused.onClose = resolve;
+  });
+  expect(words).toBe('connection refused');
+});
+
+test('a peer that does not read is dropped, not waited for', async () => {
+  const { server, port } = await listen();
+  const { connection, socket } = await dial(server, port);
+  socket.pause();
+  const reason = new Promise((resolve) => {
+    connection.onClose = resolve;
+  });
+  const piece = Buffer.alloc(MAX_UNSENT_BYTES);
+  const writing = setInterval(() => connection.write(piece), 1);
+  expect(await reason).toBe('the peer does not read its answers');
+  clearInterval(writing);
+});
