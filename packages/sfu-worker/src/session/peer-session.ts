@@ -24,6 +24,8 @@ const HANDSHAKE_LINGER_MS = 10_000;
  * node:crypto needs a cipher object a packet (docs/benchmarks.md).
  */
 const PROFILES = [1, 7] as const;
+/** SSRCs that a peer may send RTCP under in a session's life. */
+const MAX_RTCP_SENDERS = 128;
 /** The reason of a session whose peer said close_notify. */
 export const PEER_LEFT = 'the peer left';
 
@@ -89,7 +91,10 @@ export class PeerSession implements MuxEndpoint {
   readonly #context: PeerContext;
   readonly #handler: PeerHandler;
   readonly #bornMs: number;
-  #rtcpWindow = new ReplayWindow();
+  /** By sender SSRC: each has an index of its own in most stacks (RFC 3711 §3.2.3 makes the SSRC part of the context). */
+  readonly #rtcpWindows = new Map<number, ReplayWindow>();
+  /** What a restored session had received: no window begins below it. */
+  #rtcpRestored = -1;
   #remote: RemoteAddress | undefined;
   #keys: SessionKeys | undefined;
   #channel: SecureChannel | undefined;
@@ -243,7 +248,7 @@ export class PeerSession implements MuxEndpoint {
     this.#keys = keys;
     this.sender = new SrtpSender(keys.profile, keys.localKey, keys.localSalt);
     this.receiver = new SrtpReceiver(keys.profile, keys.remoteKey, keys.remoteSalt);
-    this.#rtcpWindow = new ReplayWindow(this.counters[SESSION_COUNTER.RTCP_IN] as number);
+    this.#rtcpRestored = this.counters[SESSION_COUNTER.RTCP_IN] as number;
     this.state = 'connected';
     this.#connectedMs = this.#context.clock();
     this.#context.telemetry.observe('sessionSetup', (this.#connectedMs - this.#bornMs) / 1000);
@@ -266,13 +271,20 @@ export class PeerSession implements MuxEndpoint {
       this.#count(WORKER.srtpRejectedAuth);
       return;
     }
+    // Authenticated: from here on it is the peer's doing, or a replay of it.
     const index = receiver.rtcpIndex;
-    if (!this.#rtcpWindow.isFresh(index)) {
+    const ssrc = datagram.readUInt32BE(4);
+    const known = this.#rtcpWindows.get(ssrc);
+    const window = known ?? new ReplayWindow(this.#rtcpRestored);
+    if (!window.isFresh(index) || (known === undefined && this.#rtcpWindows.size >= MAX_RTCP_SENDERS)) {
       this.#count(WORKER.srtpRejectedReplay);
       return;
     }
-    this.#rtcpWindow.add(index);
-    this.counters[SESSION_COUNTER.RTCP_IN] = this.#rtcpWindow.highest;
+    if (known === undefined) this.#rtcpWindows.set(ssrc, window);
+    window.add(index);
+    if (window.highest > (this.counters[SESSION_COUNTER.RTCP_IN] as number)) {
+      this.counters[SESSION_COUNTER.RTCP_IN] = window.highest;
+    }
     this.releaseHandshake();
     this.#count(WORKER.rtcpReceived);
     this.#handler.onRtcp(datagram, end);
@@ -281,7 +293,8 @@ export class PeerSession implements MuxEndpoint {
   #alert(record: Buffer): void {
     if (this.#keys === undefined) return;
     const alert = readAlert(this.#keys.alert, record);
-    if (alert !== undefined && alert[1] === 0) this.close(PEER_LEFT);
+    // RFC 5246 §7.2: close_notify, or a fatal one (level 2), ends the connection; warnings do not.
+    if (alert !== undefined && (alert[1] === 0 || alert[0] === 2)) this.close(PEER_LEFT);
   }
 
   #count(field: number): void {

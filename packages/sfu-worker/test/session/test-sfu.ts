@@ -1,0 +1,152 @@
+import {
+  MAX_SESSIONS,
+  SESSION_DOUBLES,
+  type SessionSnapshot,
+  Telemetry,
+  WORKER,
+  type WorkerField,
+} from '@shardcast/shared';
+import { type SessionContext, WhepSession } from '../../src/egress/whep-session.ts';
+import { PortableFastPath } from '../../src/fastpath/portable.ts';
+import { PacketPool } from '../../src/forward/packet-pool.ts';
+import { Stream } from '../../src/forward/stream.ts';
+import { WhipSession } from '../../src/ingress/whip-session.ts';
+import { makeCertificate } from '../../src/session/dtls/certificate.ts';
+import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
+import { UdpMux } from '../../src/session/udp-mux.ts';
+
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+export const CONSENT_TIMEOUT_MS = 30_000;
+
+/** One stream and its sessions over a real socket, with a clock that stands still until a test moves it. */
+export class TestSfu {
+  readonly stream: Stream;
+  readonly mux: UdpMux;
+  readonly context: SessionContext;
+  readonly snapshots = new Map<string, SessionSnapshot>();
+  /** Why each session was closed. */
+  readonly closed = new Map<string, string>();
+  readonly errors: unknown[] = [];
+  readonly sessions = new Set<WhipSession | WhepSession>();
+  readonly #telemetry: Telemetry;
+  #nowMs = 1_700_000_000_000;
+  #nextSlot = 0;
+
+  static async open(): Promise<TestSfu> {
+    await loadDtls();
+    const telemetry = new Telemetry(Telemetry.allocate());
+    const certificate = await makeCertificate();
+    const errors: unknown[] = [];
+    const log = {
+      error: (line: string, fields?: unknown) => errors.push([line, fields]),
+      warn() {},
+      info() {},
+      debug() {},
+    };
+    let sfu: TestSfu | undefined;
+    const clock = () => sfu?.nowMs ?? 0;
+    const mux = await UdpMux.open({ host: '127.0.0.1', port: 0 }, { telemetry, log, clock });
+    sfu = new TestSfu(telemetry, mux, certificate, log, errors);
+    return sfu;
+  }
+
+  private constructor(
+    telemetry: Telemetry,
+    mux: UdpMux,
+    certificate: SessionContext['certificate'],
+    log: SessionContext['log'],
+    errors: unknown[],
+  ) {
+    this.#telemetry = telemetry;
+    this.mux = mux;
+    this.errors = errors;
+    const clock = () => this.#nowMs;
+    this.context = {
+      sessionCounters: new SharedArrayBuffer(MAX_SESSIONS * SESSION_DOUBLES * 8),
+      certificate,
+      mux,
+      telemetry,
+      log,
+      clock,
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      consentTimeoutMs: CONSENT_TIMEOUT_MS,
+      nack: false,
+      onSnapshot: (snapshot) => this.snapshots.set(snapshot.id, snapshot),
+      transport: () => ({ addresses: ['127.0.0.1'], port: mux.port, fingerprint: certificate.fingerprint }),
+      credentials: () => {
+        const n = ++this.#nextSlot;
+        return { ufrag: `ufrag-${n}`, pwd: `password-of-session-number-${n}` };
+      },
+      onFlushWanted: (publisher) => setImmediate(() => publisher.flush()),
+    };
+    this.stream = new Stream({
+      path: 'test',
+      slot: 0,
+      fastPath: new PortableFastPath(new PacketPool(256), mux, telemetry),
+      telemetry,
+      cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
+      maxPayloadBytes: 1200,
+      nack: false,
+      publisherGraceMs: 10_000,
+      clock,
+      log,
+      onOnline: () => {},
+      onOffline: () => {},
+      onPaceWanted: () => {},
+    });
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Time passes at once, and the worker's timer looks at everything. */
+  advance(ms: number): void {
+    this.#nowMs += ms;
+    this.stream.tick(this.#nowMs);
+    for (const session of [...this.sessions]) session.peer.tick(this.#nowMs);
+  }
+
+  count(field: WorkerField): number {
+    return this.#telemetry.counters[WORKER[field]] ?? 0;
+  }
+
+  setupsObserved(): number {
+    return this.#telemetry.histogram('sessionSetup').counts.reduce((sum, n) => sum + n, 0);
+  }
+
+  publish(id: string, offer: string): { session: WhipSession; answer: string } {
+    return this.#keep(id, (request, onClosed) =>
+      WhipSession.publish({ ...request, offer }, this.stream, this.context, onClosed),
+    );
+  }
+
+  subscribe(id: string, offer: string): { session: WhepSession; answer: string } {
+    return this.#keep(id, (request, onClosed) =>
+      WhepSession.subscribe({ ...request, offer }, this.stream, this.context, onClosed),
+    );
+  }
+
+  close(): void {
+    for (const session of [...this.sessions]) session.close('the test ends');
+    this.stream.close('the test ends');
+    this.mux.close();
+  }
+
+  #keep<S extends WhipSession | WhepSession>(
+    id: string,
+    make: (
+      request: { session: string; slot: number },
+      onClosed: (reason: string) => void,
+    ) => { session: S; answer: string },
+  ): { session: S; answer: string } {
+    let made: S | undefined;
+    const result = make({ session: id, slot: this.sessions.size + this.closed.size }, (reason) => {
+      this.closed.set(id, reason);
+      if (made !== undefined) this.sessions.delete(made);
+    });
+    made = result.session;
+    this.sessions.add(made);
+    return result;
+  }
+}
