@@ -248,6 +248,10 @@ export class ShardWorker {
           inlet: stream,
           log: this.#log,
           readTimeoutMs: settings.readTimeoutMs,
+          onState: (state, reason) => {
+            if (state === 'waiting')
+              this.#post({ event: 'stream-offline', path, reason: reason ?? 'it has no source' });
+          },
         });
         this.#sources.set(path, source);
         source.start();

@@ -146,6 +146,7 @@ export const WorkerEvent = z.discriminatedUnion('event', [
     source: z.enum(['whip', 'rtsp-push', 'rtsp-pull', 'file']),
     tracks: z.array(TrackInfo),
   }),
+  /** The source is gone, or could not be had (again): the reason is for an operator. */
   z.strictObject({ event: z.literal('stream-offline'), path: z.string(), reason: z.string() }),
   z.strictObject({
     event: z.literal('log'),

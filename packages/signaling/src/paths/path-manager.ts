@@ -378,10 +378,11 @@ export class PathManager implements Media {
 
   #streamOffline(worker: number, path: string, reason: string): void {
     const state = this.#paths.get(path);
-    if (state === undefined || state.worker !== worker || state.state !== 'online') return;
+    if (state === undefined || state.worker !== worker) return;
+    state.reason = reason;
+    if (state.state !== 'online') return; // a source that could not be had; it tries again by itself
     state.state = state.rule.source === 'publisher' ? 'waiting' : 'starting';
     state.onlineSince = undefined;
-    state.reason = reason;
     state.changedAtMs = this.#options.clock();
     this.#options.log.info({ path, worker, reason }, 'stream offline');
     this.#tell({ type: 'offline', path, reason });
