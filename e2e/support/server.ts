@@ -8,6 +8,24 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../packages/signaling/dist/main.js', import.meta.url));
 const START_MS = 30_000;
 
+/** What tests read of `/v3/paths` and `/v3/workers`. */
+export type PathShape = {
+  readonly name: string;
+  readonly online: boolean;
+  readonly source: { readonly type: string } | null;
+  readonly reason: string | null;
+  readonly worker: number;
+  readonly tracks: readonly string[];
+  readonly skippedTracks: readonly { readonly codec: string; readonly skipped?: string }[];
+  readonly readerCount: number;
+};
+export type WorkerShape = {
+  readonly id: number;
+  readonly state: string;
+  readonly restarts: number;
+  readonly udpPort: number;
+};
+
 /** The built server in a process of its own, as a user starts it, on ports of its own. */
 export class TestServer {
   readonly web: string;
@@ -78,11 +96,29 @@ export class TestServer {
     return new Metrics(await (await fetch(`${this.metricsUrl}/metrics`)).text());
   }
 
-  async paths(): Promise<{ name: string; online: boolean; worker: number; skippedTracks: unknown[] }[]> {
-    const { items } = (await (await fetch(`${this.api}/v3/paths/list?itemsPerPage=1000`)).json()) as {
-      items: { name: string; online: boolean; worker: number; skippedTracks: unknown[] }[];
-    };
-    return items;
+  /** Log lines so far, parsed; what is no JSON (a crash of the runtime) is left out. */
+  logLines(): Record<string, unknown>[] {
+    return this.log.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Record<string, unknown>];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  async paths(): Promise<PathShape[]> {
+    return this.#items('paths');
+  }
+  async path(name: string): Promise<PathShape | undefined> {
+    return (await this.paths()).find((path) => path.name === name);
+  }
+  async workers(): Promise<WorkerShape[]> {
+    return this.#items('workers');
+  }
+  async #items<T>(what: string): Promise<T[]> {
+    const response = await fetch(`${this.api}/v3/${what}/list?itemsPerPage=1000`);
+    return ((await response.json()) as { items: T[] }).items;
   }
 
   /** Resolves when the path is online. */
