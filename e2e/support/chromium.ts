@@ -137,3 +137,8 @@ export async function movingPicture(page: Page, frames = 25, timeoutMs = 20_000)
   if (stats === undefined) throw new Error('no statistics');
   return stats;
 }
+
+/** How many peer connections the page has made since it was opened. */
+export function connectionsMade(page: Page): Promise<number> {
+  return page.evaluate(() => (window as unknown as { testConnections: RTCPeerConnection[] }).testConnections.length);
+}
