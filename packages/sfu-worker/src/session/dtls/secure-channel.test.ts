@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as passes } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { keyLength, saltLength } from 'werift';
 import { Handshake, type HandshakeOptions } from '../../../test/session/dtls-peer.ts';
@@ -97,7 +98,19 @@ describe.each([
     expect(handshake.sentEncrypted).toBe(0);
   });
 
-  test('plaintext alerts and ClientHellos do not disturb a handshake or a session', async () => {
+  test('a Finished over another transcript is refused', async () => {
+    const handshake = shake({
+      active,
+      spoil: ({ cipher }) => {
+        cipher.verifyData = () => Buffer.alloc(12, 0xee);
+      },
+    });
+    expect(await refusalOf(handshake)).toBe('Finished is wrong');
+    // As server we speak last: nothing encrypted has left us. As client our own Finished came first, as it must.
+    expect(handshake.sentEncrypted).toBe(active ? 1 : 0);
+  });
+
+  test('plaintext alerts do not disturb a handshake or a session', async () => {
     const alert = record(21, 0, Buffer.from([2, 40]));
     const handshake = new Handshake({ ours, expected: theirs, active });
     handshake.channel.onDatagram(alert);
@@ -106,7 +119,6 @@ describe.each([
     await keysOf(handshake);
     const sent = handshake.sent.length;
     handshake.channel.onDatagram(alert);
-    handshake.channel.onDatagram(record(22, 0, Buffer.from('0100000000000000000000000000', 'hex')));
     expect(handshake.alerts).toEqual([]);
     expect(handshake.sent).toHaveLength(sent);
   });
@@ -126,6 +138,35 @@ test('start as client sends one ClientHello, however often it is called', () => 
   for (let i = 0; i < 5; i++) handshake.channel.start();
   expect(handshake.sent).toHaveLength(1);
   handshake.channel.close();
+});
+
+test('a ClientHello on a live session is not even answered, whatever its place in the order', async () => {
+  const fromPeer: Buffer[] = [];
+  const handshake = shake({
+    active: false,
+    passes: (from, datagram) => {
+      if (from === 'peer') fromPeer.push(Buffer.from(datagram));
+      return true;
+    },
+  });
+  await keysOf(handshake);
+  const sent = handshake.sent.length;
+  for (let sequence = 0; sequence < 16; sequence++) {
+    const hello = Buffer.from(fromPeer[0] as Buffer);
+    hello.writeUInt16BE(sequence, 17);
+    handshake.channel.onDatagram(hello);
+  }
+  for (const datagram of fromPeer.filter((each) => each.readUInt16BE(3) === 0)) handshake.channel.onDatagram(datagram);
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  expect(handshake.sent).toHaveLength(sent);
+});
+
+test('what werift would send again after close goes nowhere', async () => {
+  const handshake = new Handshake({ ours, expected: theirs, active: true, passes: () => false });
+  handshake.channel.start();
+  handshake.channel.close();
+  await passes(600); // the ClientHello's first repetition is due after half a second: nothing can announce its absence
+  expect(handshake.sent).toHaveLength(1);
 });
 
 test('a server waits for the ClientHello', () => {
