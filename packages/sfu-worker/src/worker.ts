@@ -24,7 +24,7 @@ import { adoptRtspPublisher, portConnection, RtspPullSource } from './ingress/rt
 import { WhipSession } from './ingress/whip-session.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
-import { WorkerVitals } from './report/worker-vitals.ts';
+import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
 import { loadDtls } from './session/dtls/secure-channel.ts';
 import { UdpMux } from './session/udp-mux.ts';
 
@@ -55,6 +55,7 @@ export class ShardWorker {
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
   readonly #sessions = new Map<string, Session>();
+  readonly #rtspPublishers = new Map<string, { readonly path: string; close(reason: string): void }>();
   readonly #schedule: RtcpSchedule<Session | Stream>;
   readonly #vitals: WorkerVitals;
   readonly #streamCpu: StreamCpu;
@@ -116,7 +117,14 @@ export class ShardWorker {
       setInterval(() => this.#beat(), HEARTBEAT_MS),
       setInterval(() => this.#tick(monotonicEpochMs()), TICK_MS),
     );
-    post({ event: 'ready', threadId, udpPort: mux.port, fastPath: this.#fastPath.name });
+    const systemId = systemThreadId();
+    post({
+      event: 'ready',
+      threadId,
+      ...(systemId === undefined ? {} : { systemThreadId: systemId }),
+      udpPort: mux.port,
+      fastPath: this.#fastPath.name,
+    });
   }
 
   /** @throws ShardcastError as the request's documentation says. */
@@ -154,7 +162,7 @@ export class ShardWorker {
         return credentials;
       }
       case 'close-session': {
-        const session = this.#sessions.get(request.session);
+        const session = this.#sessions.get(request.session) ?? this.#rtspPublishers.get(request.session);
         session?.close(request.reason);
         return { closed: session !== undefined };
       }
@@ -218,6 +226,7 @@ export class ShardWorker {
     for (const session of [...this.#sessions.values()]) {
       if (session.peer.path === path) session.close(reason);
     }
+    for (const publisher of [...this.#rtspPublishers.values()]) if (publisher.path === path) publisher.close(reason);
     this.#streams.delete(path);
     this.#schedule.delete(stream);
     this.#streamCpu.forget(stream.slot);
@@ -262,15 +271,20 @@ export class ShardWorker {
     }
   }
 
-  #adoptRtsp(request: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
-    adoptRtspPublisher({
-      connection: portConnection(request.port, request.remote),
-      inlet: this.#stream(request.path),
-      session: request.session,
+  #adoptRtsp({ path, session, remote, port }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
+    const publisher = adoptRtspPublisher({
+      connection: portConnection(port, remote),
+      inlet: this.#stream(path),
+      session,
       log: this.#log,
       readTimeoutMs: this.#settings.readTimeoutMs,
-      onClose: (reason) => this.#post({ event: 'session-closed', session: request.session, slot: -1, reason }),
+      transports: this.#settings.rtspTransports,
+      onClose: (reason) => {
+        this.#rtspPublishers.delete(session);
+        this.#post({ event: 'session-closed', session, slot: -1, reason });
+      },
     });
+    this.#rtspPublishers.set(session, { path, close: (reason) => publisher.close(reason) });
   }
 
   #addSession(id: string, session: Session): void {

@@ -184,6 +184,7 @@ async function workerSettings(config: Config): Promise<(worker: number) => Worke
       maxBytes: config.keyframeCache.enabled ? config.keyframeCache.maxBytes : 0,
       maxAgeMs: config.keyframeCache.maxAge,
     },
+    rtspTransports: config.rtspTransports,
     handshakeTimeoutMs: config.webrtcHandshakeTimeout,
     consentTimeoutMs: CONSENT_TIMEOUT_MS,
     readTimeoutMs: config.readTimeout,

@@ -9,10 +9,13 @@ function setUp(options: { slots?: number; queued?: number }) {
   const telemetry = new Telemetry(Telemetry.allocate());
   const queue = { queued: options.queued ?? 0 };
   const pool = options.slots === undefined ? undefined : new PacketPool(options.slots);
+  let protectedPackets = 0;
   const sent: { bytes: Buffer; start: number; length: number }[] = [];
   const leg = new Leg({
     transport: {
-      protectRun: () => {},
+      protectRun: (run) => {
+        protectedPackets += run.count;
+      },
       send: (bytes, start, length) => sent.push({ bytes, start, length }),
     },
     ssrc: 7,
@@ -23,7 +26,15 @@ function setUp(options: { slots?: number; queued?: number }) {
     joinedAtMs: 0,
   });
   leg.startAt(0);
-  return { path: new PortableFastPath(pool, queue, telemetry), pool, queue, sent, leg, telemetry };
+  return {
+    path: new PortableFastPath(pool, queue, telemetry),
+    pool,
+    queue,
+    sent,
+    leg,
+    telemetry,
+    protectedPackets: () => protectedPackets,
+  };
 }
 
 function batchOf(packets: number, payloadBytes = 100, firstIndex = 0): PacketBatch {
@@ -66,10 +77,11 @@ test('a payload that fits no slot with its tag is dropped and counted', () => {
 });
 
 test('without a pool each packet has memory of its own', () => {
-  const { path, sent, leg } = setUp({});
+  const { path, sent, leg, protectedPackets } = setUp({});
   expect(path.forward(batchOf(40), [leg], 0)).toBe(40);
   expect(new Set(sent.map(({ bytes }) => bytes)).size).toBe(40);
   expect(sent.every(({ length }) => length === 112)).toBe(true);
+  expect(protectedPackets()).toBe(40);
 });
 
 test('packets from before a leg began are not for it', () => {

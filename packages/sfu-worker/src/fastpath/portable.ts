@@ -119,6 +119,7 @@ export class PortableFastPath implements FastPath {
   /** `bufferPool: off`: each packet has memory of its own and is protected by itself, as servers without a pool do. */
   #sendUnpooled(leg: Leg): number {
     const one = this.#one;
+    one.count = 1;
     for (let i = 0; i < this.#run.count; i++) {
       one.bytes = this.#unpooled[i] as Buffer;
       one.starts[0] = this.#run.starts[i] as number;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Telemetry, WORKER } from '@shardcast/shared';
 
@@ -13,6 +13,16 @@ export function threadCpuSeconds(): number | undefined {
   try {
     const nanoseconds = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ', 1)[0]);
     return Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The system's id of the calling thread; undefined where the system does not tell. */
+export function systemThreadId(): number | undefined {
+  try {
+    const id = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    return Number.isInteger(id) ? id : undefined;
   } catch {
     return undefined;
   }

@@ -36,6 +36,8 @@ export const WorkerSettings = z.strictObject({
   /** Largest UDP payload sent, SRTP tag included, bytes (MediaMTX `udpMaxPayloadSize`). */
   udpMaxPayloadSize: z.int().min(600).max(1472),
   keyframeCache: z.strictObject({ maxBytes: z.int().min(0), maxAgeMs: Milliseconds }),
+  /** What RTSP publishers may choose. */
+  rtspTransports: z.array(z.enum(['udp', 'tcp'])),
   handshakeTimeoutMs: Milliseconds,
   /** No valid STUN check for this long ends a session (RFC 7675 §5.1: 30 s). */
   consentTimeoutMs: Milliseconds,
@@ -133,6 +135,8 @@ export const WorkerEvent = z.discriminatedUnion('event', [
     event: z.literal('ready'),
     /** So that main finds the thread for its event loop utilisation. */
     threadId: z.int(),
+    /** The system's id of the thread, where it has one: main reads its CPU time when it falls silent. */
+    systemThreadId: z.int().optional(),
     udpPort: z.int(),
     fastPath: z.enum(['portable', 'native']),
   }),

@@ -16,8 +16,15 @@ import {
 import type { Logger } from '../logging/logger.ts';
 import type { ShardView } from '../paths/media.ts';
 
-/** A worker whose heartbeat stands still this long hangs. */
+/** A worker whose heartbeat stands still this long, while it burns CPU, hangs. */
 const HANG_MS = 1000;
+/**
+ * CPU time without a heartbeat that proves it. A thread that got no processor on a crowded host proves nothing: killing it
+ * would cost its viewers their picture for the host's fault.
+ */
+const HANG_CPU_SECONDS = 0.6;
+/** Silent this long it is taken for lost whatever it burns: it may wait for something that never comes. */
+const SILENT_MS = 5000;
 /** Loading the code of a new thread takes a while on a busy host. */
 const START_MS = 15_000;
 /** A thread that lived this long was healthy: its successor starts at once. */
@@ -31,6 +38,8 @@ export type ShardOptions = {
   readonly run: (boot: WorkerBoot, transfer: Transferable[], signal: AbortSignal) => Promise<void>;
   /** The pool's thread by its id. */
   readonly thread: (threadId: number) => Worker | undefined;
+  /** CPU time of a thread of this process so far, by the system's id; NaN where the system does not tell. */
+  readonly cpuSeconds: (systemThreadId: number) => number;
   readonly log: Logger;
   readonly clock: () => number;
   readonly onUp: () => void;
@@ -55,6 +64,8 @@ export class Shard implements ShardView {
   #port: PortClient | undefined;
   #abort = new AbortController();
   #threadId = -1;
+  #cpuSeconds: () => number = () => Number.NaN;
+  #cpuAtBeat = Number.NaN;
   #utilization: EventLoopUtilization | undefined;
   #startedAtMs = 0;
   #lastBeat = -1;
@@ -120,10 +131,16 @@ export class Shard implements ShardView {
     if (beat !== this.#lastBeat) {
       this.#lastBeat = beat;
       this.#lastBeatAtMs = nowMs;
+      this.#cpuAtBeat = this.#cpuSeconds();
     }
     const silentMs = nowMs - this.#lastBeatAtMs;
-    if (this.state === 'up' && silentMs > HANG_MS) this.#kill(`no heartbeat for ${Math.round(silentMs)} ms`);
-    else if (this.state === 'starting' && nowMs - this.#startedAtMs > START_MS) this.#kill('it did not start in time');
+    if (this.state === 'up' && silentMs > HANG_MS) {
+      const burnt = this.#cpuSeconds() - this.#cpuAtBeat;
+      if (!(burnt < HANG_CPU_SECONDS) || silentMs > SILENT_MS) {
+        this.#kill(`no heartbeat for ${Math.round(silentMs)} ms`);
+      }
+    }
+    if (this.state === 'starting' && nowMs - this.#startedAtMs > START_MS) this.#kill('it did not start in time');
   }
 
   /** Main was busy itself and saw no heartbeats: that proves nothing about the worker. */
@@ -166,6 +183,10 @@ export class Shard implements ShardView {
   #event(event: WorkerEvent): void {
     if (event.event === 'ready') {
       this.#threadId = event.threadId;
+      const { systemThreadId } = event;
+      this.#cpuSeconds =
+        systemThreadId === undefined ? () => Number.NaN : () => this.#options.cpuSeconds(systemThreadId);
+      this.#cpuAtBeat = this.#cpuSeconds();
       this.#utilization = undefined;
       this.udpPort = event.udpPort;
       this.fastPath = event.fastPath;

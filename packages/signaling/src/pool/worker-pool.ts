@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { WorkerEvent, WorkerSettings } from '@shardcast/shared';
 import { Piscina } from 'piscina';
+import { threadCpuSeconds } from '../host/thread-cpu.ts';
 import type { Logger } from '../logging/logger.ts';
 import { Shard } from './shard.ts';
 
@@ -57,6 +58,7 @@ export class WorkerPool {
             await this.#piscina.run(boot, { transferList, signal });
           },
           thread: (threadId) => this.#piscina.threads.find((thread) => thread.threadId === threadId),
+          cpuSeconds: threadCpuSeconds,
           log,
           clock,
           onUp: () => listener.onUp(worker),
