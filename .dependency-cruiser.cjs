@@ -32,7 +32,7 @@ module.exports = {
     {
       name: 'werift-only-in-session',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/sfu-worker/src/session/' },
+      from: { path: '^packages/', pathNot: '^packages/sfu-worker/(src|test)/session/' },
       to: { path: 'node_modules/(\\.pnpm/)?(werift|tweetnacl|@fidm)' },
     },
     {

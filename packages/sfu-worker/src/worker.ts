@@ -19,6 +19,7 @@ import { selectFastPath } from './fastpath/select.ts';
 import type { WorkerLog } from './forward/ingest.ts';
 import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
+import { TrackCommons } from './forward/track.ts';
 import { FileSource } from './ingress/file/file-source.ts';
 import { adoptRtspPublisher, portConnection, RtspPullSource } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
@@ -52,6 +53,7 @@ export class ShardWorker {
   readonly #fastPath: FastPath;
   readonly #context: SessionContext;
   readonly #log: WorkerLog;
+  readonly #commons = new TrackCommons();
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
   readonly #sessions = new Map<string, Session>();
@@ -204,6 +206,7 @@ export class ShardWorker {
       fastPath: this.#fastPath,
       telemetry: this.#telemetry,
       cacheLimits: settings.keyframeCache,
+      commons: this.#commons,
       maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
       nack: settings.nack,
       publisherGraceMs: settings.publisherGraceMs,

@@ -1,3 +1,4 @@
+import { CHUNK_BYTES, type ChunkPool } from './chunk-pool.ts';
 import { PACKET, type PacketBatch } from './packet-batch.ts';
 
 export type KeyframeCacheLimits = {
@@ -5,20 +6,27 @@ export type KeyframeCacheLimits = {
   readonly maxAgeMs: number;
 };
 
-const FIRST_BYTES = 32 * 1024;
 const FIRST_PACKETS = 64;
+/** What the arrays below take a packet. */
+const ENTRY_BYTES = 31;
+/** Chunks are numbered in 16 bits. */
+const MAX_CHUNKS = 0xffff;
 
 /**
  * The newest keyframe of a track and the frames since, so that a viewer who joins gets a picture at once and not after
  * the next GOP. Bounded by bytes and age: past a bound only the keyframe is kept, which still gives a picture.
  *
- * Packets are copied in, so the cache owns its bytes. Memory follows the stream's GOP size and is reused from one GOP
- * to the next: nothing is allocated in the steady state.
+ * Packets are copied in, so the cache owns its bytes. They lie in chunks of the worker's pool, given back with the next
+ * keyframe: nothing is allocated in the steady state.
  */
 export class KeyframeCache {
   readonly #limits: KeyframeCacheLimits;
-  #bytes: Buffer = Buffer.alloc(0);
-  #used = 0;
+  readonly #pool: ChunkPool;
+  readonly #chunks: Buffer[] = [];
+  /** Bytes used of the last chunk. */
+  #used = CHUNK_BYTES;
+  #payloadBytes = 0;
+  #chunkOf = new Uint16Array(0);
   #start = new Int32Array(0);
   #end = new Int32Array(0);
   #index = new Float64Array(0);
@@ -35,8 +43,9 @@ export class KeyframeCache {
   packets = 0;
   frames = 0;
 
-  constructor(limits: KeyframeCacheLimits) {
+  constructor(limits: KeyframeCacheLimits, pool: ChunkPool) {
     this.#limits = limits;
+    this.#pool = pool;
   }
 
   /** True when a viewer can begin here. */
@@ -56,7 +65,7 @@ export class KeyframeCache {
 
   /** Memory held, bytes. */
   get heldBytes(): number {
-    return this.#bytes.length + this.#start.length * 29;
+    return this.#chunks.length * CHUNK_BYTES + this.#start.length * ENTRY_BYTES;
   }
 
   /** Takes a copy of a batch. Batches are split at keyframes, so that only the first packet can begin one. */
@@ -69,17 +78,22 @@ export class KeyframeCache {
     for (let i = 0; i < batch.count; i++) {
       const start = batch.payloadStart[i] as number;
       const length = (batch.payloadEnd[i] as number) - start;
-      if (this.#used + length > this.#limits.maxBytes || nowMs - this.#keyframeAt > this.#limits.maxAgeMs) {
+      if (this.#isFull(length) || nowMs - this.#keyframeAt > this.#limits.maxAgeMs) {
         this.#overflow();
         return;
       }
-      this.#reserve(length);
+      if (this.#used + length > CHUNK_BYTES) this.#nextChunk();
+      if (this.packets === this.#start.length) this.#resize(Math.max(FIRST_PACKETS, this.#start.length * 2));
       const at = this.packets;
       const timestamp = batch.timestamp[i] as number;
       if (at === 0 || timestamp !== this.#timestamp[at - 1]) this.frames++;
-      (batch.buffers[i] as Buffer).copy(this.#bytes, this.#used, start, start + length);
+      const chunk = this.#chunks.length - 1;
+      (batch.buffers[i] as Buffer).copy(this.#chunks[chunk] as Buffer, this.#used, start, start + length);
+      this.#chunkOf[at] = chunk;
       this.#start[at] = this.#used;
-      this.#end[at] = this.#used += length;
+      this.#used += length;
+      this.#end[at] = this.#used;
+      this.#payloadBytes += length;
       this.#index[at] = batch.index[i] as number;
       this.#timestamp[at] = timestamp;
       this.#frame[at] = this.frames - 1;
@@ -108,7 +122,7 @@ export class KeyframeCache {
       const end = this.#end[at] as number;
       bytes += end - start;
       batch.add(
-        this.#bytes,
+        this.#chunks[this.#chunkOf[at] as number] as Buffer,
         start,
         end,
         this.#index[at] as number,
@@ -128,7 +142,11 @@ export class KeyframeCache {
   }
 
   #restart(timestamp: number, nowMs: number): void {
-    this.#shrink();
+    // A stream that calmed down gives the memory of its entries back.
+    if (this.#start.length > 4 * Math.max(FIRST_PACKETS, this.packets)) {
+      this.packets = 0;
+      this.#resize(FIRST_PACKETS);
+    }
     this.#empty();
     this.generation++;
     this.#keyframeTimestamp = timestamp;
@@ -138,9 +156,10 @@ export class KeyframeCache {
   #empty(): void {
     this.packets = 0;
     this.frames = 0;
-    this.#used = 0;
     this.#keyframePackets = 0;
+    this.#payloadBytes = 0;
     this.#overflowed = false;
+    this.#releaseChunks(0);
   }
 
   #overflow(): void {
@@ -149,25 +168,26 @@ export class KeyframeCache {
     this.#overflowed = true;
     this.packets = frameIsWhole ? this.#keyframePackets : 0; // half a keyframe helps nobody
     this.frames = frameIsWhole ? 1 : 0;
-    this.#used = frameIsWhole ? (this.#end[this.packets - 1] as number) : 0;
+    this.#releaseChunks(frameIsWhole ? (this.#chunkOf[this.packets - 1] as number) + 1 : 0);
   }
 
-  #reserve(length: number): void {
-    if (this.#used + length > this.#bytes.length) {
-      const wanted = Math.max(FIRST_BYTES, this.#bytes.length * 1.5, this.#used + length);
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.#limits.maxBytes, Math.ceil(wanted)));
-      this.#bytes.copy(grown, 0, 0, this.#used);
-      this.#bytes = grown;
+  #isFull(length: number): boolean {
+    return (
+      length > CHUNK_BYTES || this.#payloadBytes + length > this.#limits.maxBytes || this.#chunks.length >= MAX_CHUNKS
+    );
+  }
+
+  #nextChunk(): void {
+    this.#chunks.push(this.#pool.take());
+    this.#used = 0;
+  }
+
+  #releaseChunks(keep: number): void {
+    while (this.#chunks.length > keep) {
+      const chunk = this.#chunks.pop();
+      if (chunk !== undefined) this.#pool.release(chunk);
     }
-    if (this.packets === this.#start.length) this.#resize(Math.max(FIRST_PACKETS, this.#start.length * 2));
-  }
-
-  /** A stream that calmed down gives memory back at its next keyframe. */
-  #shrink(): void {
-    if (this.#bytes.length <= 4 * Math.max(FIRST_BYTES, this.#used)) return;
-    this.#bytes = Buffer.allocUnsafeSlow(2 * Math.max(FIRST_BYTES, this.#used));
-    this.packets = 0;
-    this.#resize(FIRST_PACKETS);
+    this.#used = CHUNK_BYTES; // the next packet takes a chunk of its own
   }
 
   #resize(capacity: number): void {
@@ -182,6 +202,9 @@ export class KeyframeCache {
       grown.set(old.subarray(0, keep));
       return grown;
     };
+    const chunkOf = new Uint16Array(capacity);
+    chunkOf.set(this.#chunkOf.subarray(0, keep));
+    this.#chunkOf = chunkOf;
     this.#start = int(this.#start);
     this.#end = int(this.#end);
     this.#frame = int(this.#frame);

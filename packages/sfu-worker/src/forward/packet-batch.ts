@@ -6,6 +6,9 @@ export const PACKET = {
   KEYFRAME_START: 2,
 } as const;
 
+/** Packets a batch: a 1 Mbit/s frame has 4 or 5, a 4K keyframe several batches. */
+export const BATCH_PACKETS = 64;
+
 /**
  * Packets of one track on their way to its viewers: at most a frame, as views on bytes that stay put until the batch
  * is flushed. A structure of arrays, filled and emptied in place, so that a packet costs no object.

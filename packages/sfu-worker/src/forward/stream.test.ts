@@ -5,6 +5,7 @@ import type { SourceDescription, SourceSink, Upstream } from './ingest.ts';
 import { Leg } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
 import { type Reader, Stream } from './stream.ts';
+import { TrackCommons } from './track.ts';
 
 const GRACE_MS = 10_000;
 const H264: SourceDescription = {
@@ -38,6 +39,7 @@ beforeEach(() => {
     fastPath: new PortableFastPath(new PacketPool(32), { queued: 0 }, telemetry),
     telemetry,
     cacheLimits: { maxBytes: 1 << 20, maxAgeMs: 10_000 },
+    commons: new TrackCommons(),
     maxPayloadBytes: 1200,
     nack: false,
     publisherGraceMs: GRACE_MS,

@@ -13,7 +13,7 @@ import type { SourceDescription, SourceSink, SourceTrack, StreamInlet, Upstream,
 import type { KeyframeCacheLimits } from './keyframe-cache.ts';
 import type { Leg } from './leg.ts';
 import { PacketHistory } from './packet-history.ts';
-import { Track } from './track.ts';
+import { Track, type TrackCommons } from './track.ts';
 
 /** One upstream keyframe request a stream in this time, whatever its viewers ask (hardening: PLI storm). */
 export const KEYFRAME_REQUEST_INTERVAL_MS = 500;
@@ -33,6 +33,7 @@ export type StreamOptions = {
   readonly fastPath: FastPath;
   readonly telemetry: Telemetry;
   readonly cacheLimits: KeyframeCacheLimits;
+  readonly commons: TrackCommons;
   readonly maxPayloadBytes: number;
   readonly nack: boolean;
   readonly publisherGraceMs: number;
@@ -217,6 +218,7 @@ export class Stream implements StreamInlet {
     this.#sourceGone(reason);
     upstream?.close(reason);
     this.#closeReaders(reason);
+    for (const track of this.#tracks.values()) track.close();
   }
 
   #flush(tracks: readonly Track[]): void {
@@ -244,6 +246,7 @@ export class Stream implements StreamInlet {
       telemetry: options.telemetry,
       slot: options.slot,
       cacheLimits: options.cacheLimits,
+      commons: options.commons,
       maxPayloadBytes: options.maxPayloadBytes,
       history: options.nack && source.kind === 'video' ? new PacketHistory() : undefined,
       onKeyframeWanted: () => this.requestKeyframe(),
@@ -257,6 +260,7 @@ export class Stream implements StreamInlet {
     const track = this.#tracks.get(kind);
     if (track === undefined) return;
     this.#tracks.delete(kind);
+    track.close();
     for (const reader of [...this.#readers]) {
       if (reader.legs[kind] === undefined) continue;
       this.removeReader(reader);

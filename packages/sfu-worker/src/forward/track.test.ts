@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { PortableFastPath } from '../fastpath/portable.ts';
 import { Leg, type OutgoingRun } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
-import { Track } from './track.ts';
+import { Track, TrackCommons } from './track.ts';
 
 /** What a viewer receives: the header fields that we rewrite, and the payload. */
 type Received = { sequence: number; timestamp: number; marker: boolean; ssrc: number; payload: Buffer; index: number };
@@ -27,6 +27,7 @@ function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; par
       telemetry,
       slot: 0,
       cacheLimits: { maxBytes: options.cacheBytes ?? 1 << 20, maxAgeMs: 10_000 },
+      commons: new TrackCommons(),
       maxPayloadBytes: options.maxPayloadBytes ?? MAX_PAYLOAD,
       history: undefined,
       onKeyframeWanted: () => keyframesWanted++,

@@ -4,16 +4,15 @@ import { FRAME, inspectorFor } from '../rtp/inspect.ts';
 import { ntpMiddle, type RtcpVisitor, readRtcp } from '../rtp/rtcp/index.ts';
 import { ReceptionStats } from '../rtp/rtcp/reception-stats.ts';
 import { RtpView } from '../rtp/view.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import type { SourceTrack, TrackSink } from './ingest.ts';
 import { KeyframeCache, type KeyframeCacheLimits } from './keyframe-cache.ts';
 import type { Leg } from './leg.ts';
-import { PACKET, PacketBatch } from './packet-batch.ts';
+import { BATCH_PACKETS, PACKET, PacketBatch } from './packet-batch.ts';
 import type { PacketHistory } from './packet-history.ts';
 import { Repacker } from './repacker.ts';
 import { SourceClock } from './source-clock.ts';
 
-/** Packets a batch: a 1 Mbit/s frame has 4 or 5, a 4K keyframe several batches. */
-const BATCH_PACKETS = 64;
 /** As many repacked packets are held at most: it bounds the memory of the repacker's arena. */
 const REPACKED_PACKETS = 16;
 /** Timestamp steps between cached frames at a join: fast enough to be decoded at once, and still going forward. */
@@ -25,6 +24,13 @@ const RECOVERY_SPAN_SECONDS = 1 / 60;
 /** Bytes of a cache handed to a joining viewer a pacer tick; the keyframe itself always goes whole. */
 export const CATCH_UP_BYTES = 48 * 1024;
 
+/** Scratch and memory that all tracks of a worker share: one works at a time. */
+export class TrackCommons {
+  readonly chunks = new ChunkPool();
+  readonly batch = new PacketBatch(4 * BATCH_PACKETS);
+  readonly timestamps = new Float64Array(4 * BATCH_PACKETS);
+}
+
 export type TrackOptions = {
   readonly kind: MediaKind;
   readonly fastPath: FastPath;
@@ -32,6 +38,7 @@ export type TrackOptions = {
   /** Telemetry slot of the stream. */
   readonly slot: number;
   readonly cacheLimits: KeyframeCacheLimits;
+  readonly commons: TrackCommons;
   /** Largest RTP payload sent on, bytes. */
   readonly maxPayloadBytes: number;
   readonly history: PacketHistory | undefined;
@@ -89,9 +96,12 @@ export class Track implements TrackSink {
     this.#options = options;
     this.#clock = new SourceClock(source.codec.clockRate);
     this.stats = new ReceptionStats(source.codec.clockRate);
-    this.#cache = new KeyframeCache(options.kind === 'video' ? options.cacheLimits : { maxBytes: 0, maxAgeMs: 0 });
-    this.#catchUpBatch = new PacketBatch(4 * BATCH_PACKETS);
-    this.#catchUpTimes = new Float64Array(4 * BATCH_PACKETS);
+    this.#cache = new KeyframeCache(
+      options.kind === 'video' ? options.cacheLimits : { maxBytes: 0, maxAgeMs: 0 },
+      options.commons.chunks,
+    );
+    this.#catchUpBatch = options.commons.batch;
+    this.#catchUpTimes = options.commons.timestamps;
     this.#inspect = inspectorFor(source.codec.name);
     this.#payloadType = source.payloadType;
     this.#repacker = new Repacker(source, options.maxPayloadBytes);
@@ -216,6 +226,12 @@ export class Track implements TrackSink {
     leg.backlogTimestamp = cache.newestTimestamp + cache.frames * step;
     this.#beginCatchUp(leg, nowMs);
     return true;
+  }
+
+  /** The track ends: gives its memory back. */
+  close(): void {
+    this.#cache.clear();
+    this.#batch.clear();
   }
 
   removeLeg(leg: Leg): void {

@@ -1,6 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import { isRelayToWorker, type RelayToMain } from '@shardcast/shared';
+import { isRelayToWorker, RELAY_WINDOW_BYTES, type RelayToMain } from '@shardcast/shared';
 import { type ByteConnection, plainAddress } from './byte-connection.ts';
+
+/** A message costs main a wake-up, so bytes are acknowledged in lots, each a small part of the relay's window. */
+const ACK_BYTES = RELAY_WINDOW_BYTES / 8;
 
 /**
  * A connection whose socket the main thread holds and relays.
@@ -17,6 +20,7 @@ class PortConnection implements ByteConnection {
   readonly #port: MessagePort;
   #localAddress = '';
   #isClosed = false;
+  #unacknowledged = 0;
 
   constructor(port: MessagePort, remote: string) {
     this.remoteAddress = plainAddress(/^\[(.*)\](?::\d+)?$/.exec(remote)?.[1] ?? remote.replace(/^([^:]*):\d+$/, '$1'));
@@ -50,7 +54,10 @@ class PortConnection implements ByteConnection {
     } else {
       const { bytes } = message;
       this.onBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
-      if (!this.#isClosed) this.#post({ type: 'ack', bytes: bytes.byteLength });
+      this.#unacknowledged += bytes.byteLength;
+      if (this.#unacknowledged < ACK_BYTES || this.#isClosed) return;
+      this.#post({ type: 'ack', bytes: this.#unacknowledged });
+      this.#unacknowledged = 0;
     }
   }
 

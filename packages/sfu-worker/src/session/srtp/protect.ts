@@ -1,4 +1,4 @@
-import { type Cipher, createCipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createHmac } from 'node:crypto';
 import { CounterMode } from './counter-mode.ts';
 import { HmacSha1 } from './hmac-sha1.ts';
 import {
@@ -9,13 +9,6 @@ import {
   type SrtpProfile,
   writeIv,
 } from './session-keys.ts';
-
-const BLOCK_BYTES = 16;
-/** Counter blocks a call: enough for the largest packet that we send, which thus takes one call. */
-const MAX_BLOCKS = Math.ceil(1500 / BLOCK_BYTES);
-
-/** Counter blocks before encryption; one thread, one packet at a time, so all senders share it. */
-const counterBlocks = Buffer.alloc(MAX_BLOCKS * BLOCK_BYTES);
 
 /** Packets of one sender to be protected together. What `protectRun` needs besides is in each field's comment. */
 export type PacketRun = {
@@ -34,8 +27,6 @@ export class SrtpSender {
   readonly profile: SrtpProfile;
   readonly #keys: DirectionKeys;
   readonly #iv: Buffer;
-  /** AES in ECB mode with a standing key: a keystream costs one call and no new cipher (docs/benchmarks.md). */
-  readonly #ecb: Cipher | undefined;
   readonly #counterMode: CounterMode | undefined;
   readonly #hmac: HmacSha1 | undefined;
   readonly #rollover = Buffer.alloc(4);
@@ -46,8 +37,6 @@ export class SrtpSender {
     this.#keys = deriveDirection(profile, masterKey, masterSalt);
     this.#iv = Buffer.alloc(profile === 7 ? 12 : 16);
     if (profile === 1) {
-      this.#ecb = createCipheriv('aes-128-ecb', this.#keys.rtp.encryption, null);
-      this.#ecb.setAutoPadding(false);
       this.#counterMode = new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
       this.#hmac = new HmacSha1(this.#keys.rtp.authentication);
     }
@@ -75,7 +64,7 @@ export class SrtpSender {
   }
 
   /**
-   * Protects the RTP packet in bytes[start, start + length) in place; 16 bytes behind it are free.
+   * The plain way, and the reference for `protectRun`: protects the RTP packet in bytes[start, start + length) in place; 16 bytes behind it are free.
    * @param index ROC * 65536 + the packet's sequence number; never the same twice
    * @returns the protected length
    */
@@ -86,7 +75,7 @@ export class SrtpSender {
     writeIv(this.#iv, salt, ssrc, roc, index % 0x1_0000);
     const body = start + headerLength;
     const end = start + length;
-    if (this.#ecb === undefined) {
+    if (this.profile === 7) {
       const cipher = createCipheriv('aes-128-gcm', encryption, this.#iv);
       cipher.setAAD(bytes.subarray(start, body));
       cipher.update(bytes.subarray(body, end)).copy(bytes, body);
@@ -94,7 +83,7 @@ export class SrtpSender {
       cipher.getAuthTag().copy(bytes, end);
       return length + GCM_TAG_BYTES;
     }
-    xorKeystream(this.#ecb, this.#iv, bytes, body, end);
+    createCipheriv('aes-128-ctr', encryption, this.#iv).update(bytes.subarray(body, end)).copy(bytes, body);
     this.#rollover.writeUInt32BE(roc >>> 0);
     const mac = createHmac('sha1', authentication).update(bytes.subarray(start, end)).update(this.#rollover).digest();
     mac.copy(bytes, end, 0, SHA1_80_TAG_BYTES);
@@ -127,22 +116,5 @@ export class SrtpSender {
       .digest();
     mac.copy(bytes, length + 4, 0, SHA1_80_TAG_BYTES);
     return length + 4 + SHA1_80_TAG_BYTES;
-  }
-}
-
-/** AES counter mode (RFC 3711 §4.1.1) over bytes[from, to), with the counter's 16 bits in the IV's last two bytes. */
-function xorKeystream(ecb: Cipher, iv: Buffer, bytes: Buffer, from: number, to: number): void {
-  let counter = 0;
-  for (let at = from; at < to; ) {
-    const blocks = Math.min(MAX_BLOCKS, Math.ceil((to - at) / BLOCK_BYTES));
-    for (let block = 0; block < blocks; block++, counter++) {
-      const start = block * BLOCK_BYTES;
-      iv.copy(counterBlocks, start);
-      counterBlocks[start + 14] = counter >>> 8;
-      counterBlocks[start + 15] = counter & 0xff;
-    }
-    const keystream = ecb.update(counterBlocks.subarray(0, blocks * BLOCK_BYTES));
-    const end = Math.min(to, at + blocks * BLOCK_BYTES);
-    for (let k = 0; at < end; at++, k++) bytes[at] = (bytes[at] as number) ^ (keystream[k] as number);
   }
 }
