@@ -142,3 +142,42 @@ export async function movingPicture(page: Page, frames = 25, timeoutMs = 20_000)
 export function connectionsMade(page: Page): Promise<number> {
   return page.evaluate(() => (window as unknown as { testConnections: RTCPeerConnection[] }).testConnections.length);
 }
+
+export type InboundAudio = { codec: string; packetsReceived: number; packetsLost: number; energy: number };
+
+/** The same of its audio. `energy` grows only with sound that is not silence. */
+export function inboundAudio(page: Page): Promise<InboundAudio | undefined> {
+  return page.evaluate(async () => {
+    const connection = (window as unknown as { testConnections: RTCPeerConnection[] }).testConnections.at(-1);
+    const reports = await connection?.getStats();
+    for (const report of reports?.values() ?? []) {
+      if (report.type !== 'inbound-rtp' || report.kind !== 'audio') continue;
+      return {
+        codec: reports?.get(report.codecId)?.mimeType ?? '',
+        packetsReceived: report.packetsReceived ?? 0,
+        packetsLost: report.packetsLost ?? 0,
+        energy: report.totalAudioEnergy ?? 0,
+      };
+    }
+    return undefined;
+  });
+}
+
+/** Unmutes the page and waits until it hears something. */
+export async function sound(page: Page, timeoutMs = 15_000): Promise<InboundAudio> {
+  // Chromium decodes no sound that nobody listens to.
+  await page.evaluate(() => {
+    for (const video of document.querySelectorAll('video')) video.muted = false;
+  });
+  let stats: InboundAudio | undefined;
+  await until(
+    async () => {
+      stats = await inboundAudio(page);
+      return (stats?.energy ?? 0) > 1e-4;
+    },
+    timeoutMs,
+    () => `no sound: ${JSON.stringify(stats)}`,
+  );
+  if (stats === undefined) throw new Error('no statistics');
+  return stats;
+}

@@ -1,0 +1,49 @@
+import { RTCPeerConnection, RTCRtpCodecParameters } from 'werift';
+
+/** A stock werift peer that plays one video codec by WHEP and keeps what it is sent: for codecs that no browser here has. */
+export class WeriftViewer {
+  readonly payloads: Buffer[] = [];
+  readonly answer: string;
+  readonly #peer: RTCPeerConnection;
+
+  private constructor(peer: RTCPeerConnection, answer: string) {
+    this.#peer = peer;
+    this.answer = answer;
+  }
+
+  static async play(url: string, codec: { mimeType: string; parameters?: string }): Promise<WeriftViewer> {
+    const peer = new RTCPeerConnection({
+      iceServers: [],
+      iceUseIpv4: false,
+      iceUseIpv6: false,
+      iceAdditionalHostAddresses: ['127.0.0.1'],
+      bundlePolicy: 'max-bundle',
+      codecs: {
+        audio: [],
+        video: [new RTCRtpCodecParameters({ clockRate: 90_000, payloadType: 98, ...codec })],
+      },
+    });
+    peer.addTransceiver('video', { direction: 'recvonly' });
+    await peer.setLocalDescription(await peer.createOffer());
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp' },
+      body: peer.localDescription?.sdp ?? '',
+    });
+    const answer = await response.text();
+    if (response.status !== 201) {
+      await peer.close();
+      throw new Error(`${response.status} ${answer}`);
+    }
+    const viewer = new WeriftViewer(peer, answer);
+    peer.onTrack.subscribe((track) => {
+      track.onReceiveRtp.subscribe(({ payload }) => viewer.payloads.push(payload));
+    });
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+    return viewer;
+  }
+
+  close(): Promise<void> {
+    return this.#peer.close();
+  }
+}
