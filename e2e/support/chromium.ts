@@ -181,3 +181,36 @@ export async function sound(page: Page, timeoutMs = 15_000): Promise<InboundAudi
   if (stats === undefined) throw new Error('no statistics');
   return stats;
 }
+
+/**
+ * Plays a path in a page of the same origin by a bare WHEP client and measures, in the page, from the POST.
+ * The connection stays until the page is closed.
+ */
+export function timeToFirstFrame(page: Page, path: string): Promise<{ answerMs: number; firstFrameMs: number }> {
+  return page.evaluate(async (name) => {
+    const video = document.createElement('video');
+    video.muted = true;
+    video.autoplay = true;
+    document.body.append(video);
+    const peer = new RTCPeerConnection();
+    peer.addTransceiver('video', { direction: 'recvonly' });
+    peer.addEventListener('track', ({ track }) => {
+      video.srcObject = new MediaStream([track]);
+    });
+    const shown = new Promise<number>((resolve) => {
+      video.requestVideoFrameCallback(() => resolve(performance.now()));
+    });
+    await peer.setLocalDescription(await peer.createOffer());
+    const beganMs = performance.now();
+    const response = await fetch(`/${name}/whep`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp' },
+      body: peer.localDescription?.sdp ?? '',
+    });
+    const answer = await response.text();
+    if (response.status !== 201) throw new Error(`${response.status} ${answer}`);
+    const answerMs = performance.now() - beganMs;
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+    return { answerMs, firstFrameMs: (await shown) - beganMs };
+  }, path);
+}

@@ -4,16 +4,24 @@ import { TestProcess } from './process.ts';
 export class FfmpegPublisher extends TestProcess {
   constructor(
     url: string,
-    options: { transport?: 'tcp' | 'udp'; output?: readonly string[]; input?: readonly string[] } = {},
+    options: {
+      /** Of RTSP. */
+      transport?: 'tcp' | 'udp';
+      output?: readonly string[];
+      input?: readonly string[];
+      format?: 'rtsp' | 'whip';
+    } = {},
   ) {
     const input = options.input ?? testPicture('640x360');
     const output = options.output ?? H264;
-    const transport = options.transport ?? 'tcp';
+    const format =
+      options.format === 'whip' ? ['-f', 'whip'] : ['-f', 'rtsp', '-rtsp_transport', options.transport ?? 'tcp'];
     super('/usr/bin/ffmpeg', [
       ...['-nostdin', '-hide_banner', '-loglevel', 'warning'],
       ...input,
       ...output,
-      ...['-f', 'rtsp', '-rtsp_transport', transport, url],
+      ...format,
+      url,
     ]);
   }
 }

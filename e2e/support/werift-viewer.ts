@@ -1,13 +1,18 @@
-import { RTCPeerConnection, RTCRtpCodecParameters } from 'werift';
+import { RTCPeerConnection, RTCRtpCodecParameters, type RTCRtpTransceiver } from 'werift';
+
+const FEEDBACK = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'ccm', parameter: 'fir' }];
 
 /** A stock werift peer that plays one video codec by WHEP and keeps what it is sent: for codecs that no browser here has. */
 export class WeriftViewer {
   readonly payloads: Buffer[] = [];
   readonly answer: string;
   readonly #peer: RTCPeerConnection;
+  readonly #transceiver: RTCRtpTransceiver;
+  #ssrc = 0;
 
-  private constructor(peer: RTCPeerConnection, answer: string) {
+  private constructor(peer: RTCPeerConnection, transceiver: RTCRtpTransceiver, answer: string) {
     this.#peer = peer;
+    this.#transceiver = transceiver;
     this.answer = answer;
   }
 
@@ -20,10 +25,10 @@ export class WeriftViewer {
       bundlePolicy: 'max-bundle',
       codecs: {
         audio: [],
-        video: [new RTCRtpCodecParameters({ clockRate: 90_000, payloadType: 98, ...codec })],
+        video: [new RTCRtpCodecParameters({ clockRate: 90_000, payloadType: 98, rtcpFeedback: FEEDBACK, ...codec })],
       },
     });
-    peer.addTransceiver('video', { direction: 'recvonly' });
+    const transceiver = peer.addTransceiver('video', { direction: 'recvonly' });
     await peer.setLocalDescription(await peer.createOffer());
     const response = await fetch(url, {
       method: 'POST',
@@ -35,12 +40,20 @@ export class WeriftViewer {
       await peer.close();
       throw new Error(`${response.status} ${answer}`);
     }
-    const viewer = new WeriftViewer(peer, answer);
+    const viewer = new WeriftViewer(peer, transceiver, answer);
     peer.onTrack.subscribe((track) => {
-      track.onReceiveRtp.subscribe(({ payload }) => viewer.payloads.push(payload));
+      track.onReceiveRtp.subscribe(({ header, payload }) => {
+        viewer.#ssrc = header.ssrc;
+        viewer.payloads.push(payload);
+      });
     });
     await peer.setRemoteDescription({ type: 'answer', sdp: answer });
     return viewer;
+  }
+
+  /** PLI (RFC 4585 §6.3.1). */
+  requestKeyframe(): Promise<void> {
+    return this.#transceiver.receiver.sendRtcpPLI(this.#ssrc);
   }
 
   close(): Promise<void> {
