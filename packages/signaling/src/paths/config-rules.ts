@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import { type Config, findPath, type PathConfig, pathsWithSources, type SourceSpec } from '@shardcast/shared';
-import type { PathRule, PathRules } from './path-manager.ts';
+import { type Config, findPath, isPattern, type PathConfig, type SourceSpec } from '@shardcast/shared';
+import type { PathRule, PathRules } from './path-rules.ts';
 
 /** The configuration as the path manager asks it. Files are relative to the working directory. */
 export function rulesFromConfig(config: Config, workingDirectory: string): PathRules {
   return {
-    withSources: pathsWithSources(config).map(({ name }) => name),
+    configured: Object.keys(config.paths).filter((name) => !isPattern(name)),
     resolve(name): PathRule | undefined {
       const found = findPath(config, name);
       if (found === undefined) return undefined;

@@ -81,6 +81,6 @@ export type ShardView = {
   readonly telemetry: import('@shardcast/shared').Telemetry;
   readonly fastPath: 'portable' | 'native' | undefined;
   readonly udpPort: number | undefined;
-  /** 0..1 since the previous call by the same caller. */
+  /** 0..1 over the last second or so. */
   eventLoopUtilization(): number;
 };

@@ -1,102 +1,81 @@
 import type { MessagePort } from 'node:worker_threads';
-import {
-  MAX_STREAMS,
-  ShardcastError,
-  type SourceSpec,
-  type TrackInfo,
-  WORKER,
-  type WorkerEvent,
-} from '@shardcast/shared';
+import { assertNever, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
-import { type Candidate, place, RESERVED_LOAD } from '../placement/policy.ts';
 import { Quarantine } from '../pool/quarantine.ts';
-import type { Shard } from '../pool/shard.ts';
+import type { WorkerLoss } from '../pool/shard.ts';
+import { Admission } from './admission.ts';
+import { Housing, type PathShard } from './housing.ts';
 import type { Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
-import { type SessionEntry, SessionRegistry } from './session-registry.ts';
-import { Slots } from './slots.ts';
+import { OnlineWaiters } from './online-waiters.ts';
+import { hasSameSource, type PathRules } from './path-rules.ts';
+import { noSession, type SessionEntry, SessionRegistry, sessionInfo } from './session-registry.ts';
+import { Sources } from './sources.ts';
+import { type PathState, StreamRegistry } from './stream-registry.ts';
 
-/** A stream this young has not shown up in the measured load yet. */
-const MEASURE_MS = 10_000;
 const SWEEP_MS = 1000;
 
-/** A name's place in the configuration. */
-export type PathRule = {
-  readonly confName: string;
-  readonly source: SourceSpec | 'publisher';
-  /** 0 is no limit. */
-  readonly maxReaders: number;
-};
-
-/** The configuration, as far as paths are concerned. */
-export interface PathRules {
-  /** @returns undefined when the name is not admitted. */
-  resolve(name: string): PathRule | undefined;
-  /** Names whose source is opened at start. */
-  readonly withSources: readonly string[];
-}
-
 export type PathManagerOptions = {
-  readonly shards: readonly Shard[];
+  readonly shards: readonly PathShard[];
   readonly rules: PathRules;
   readonly log: Logger;
   /** Monotonic ms. */
   readonly clock: () => number;
   /** How long a subscriber waits for a source that is just starting. */
   readonly startHoldMs: number;
+  /** How long a path that lost its publisher is kept for it. */
   readonly publisherGraceMs: number;
-};
-
-type PathState = {
-  readonly name: string;
-  readonly rule: PathRule;
-  worker: number;
-  slot: number;
-  placedAtMs: number;
-  /** `starting`: its source was asked for; `waiting`: known, but nobody publishes. */
-  state: 'starting' | 'online' | 'waiting';
-  source: string | undefined;
-  tracks: readonly TrackInfo[];
-  onlineSince: Date | undefined;
-  reason: string | undefined;
-  changedAtMs: number;
 };
 
 /** Which stream lives on which worker, and who may do what with it. Owns its maps alone; workers only report. */
 export class PathManager implements Media {
   readonly #options: PathManagerOptions;
-  readonly #paths = new Map<string, PathState>();
   readonly #sessions: SessionRegistry;
-  readonly #streamSlots: readonly Slots[];
+  readonly #streams: StreamRegistry;
+  readonly #housing: Housing;
+  readonly #sources: Sources;
   readonly #quarantine = new Quarantine();
+  readonly #waiters = new OnlineWaiters();
   readonly #listeners = new Set<(event: PathEvent) => void>();
-  readonly #sweep: NodeJS.Timeout;
-  readonly #cpu = new Map<number, { atMs: number; seconds: number; load: number }>();
-  #isStopping = false;
+  readonly #admission: Admission;
+  readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: PathManagerOptions) {
+    const { shards, log, clock } = options;
     this.#options = options;
-    const workers = options.shards.length;
-    this.#sessions = new SessionRegistry(workers);
-    this.#streamSlots = Array.from({ length: workers }, () => new Slots(MAX_STREAMS));
-    this.#sweep = setInterval(() => this.#tidy(options.clock()), SWEEP_MS);
+    this.#sessions = new SessionRegistry(shards.length);
+    this.#streams = new StreamRegistry(shards.length);
+    this.#housing = new Housing({ shards, streams: this.#streams, quarantine: this.#quarantine, log }, clock());
+    this.#sources = new Sources({
+      shards,
+      streams: this.#streams,
+      housing: this.#housing,
+      quarantine: this.#quarantine,
+      log,
+      clock,
+      onFailed: ({ name }) => this.#waiters.settle(name, false),
+    });
+    this.#admission = new Admission({
+      rules: options.rules,
+      streams: this.#streams,
+      sessions: this.#sessions,
+      quarantine: this.#quarantine,
+      clock,
+    });
+    this.#nameConfigured();
+    this.#sweeper = setInterval(() => this.#sweep(clock()), SWEEP_MS);
   }
 
   // --- Media
 
   async publish(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    const state = await this.#forPublisher(path);
-    return this.#openSession('whip', state, offer, remoteAddr);
+    return this.#openSession('whip', this.#admission.publisher(path), offer, remoteAddr);
   }
 
   async subscribe(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    const rule = this.#admit(path);
-    const state = this.#paths.get(path);
-    if (state === undefined || state.state === 'waiting') throw this.#notReady(path, rule, state);
-    if (state.state === 'starting' && !(await this.#online(state))) throw this.#notReady(path, rule, state);
-    if (rule.maxReaders > 0 && this.#sessions.readersOf(path) >= rule.maxReaders) {
-      throw new ShardcastError('TOO_MANY_SESSIONS', `"${path}" has its ${rule.maxReaders} readers`);
-    }
-    return this.#openSession('whep', state, offer, remoteAddr);
+    this.#admission.path(path);
+    await this.#hold(path);
+    // Asked again: the stream may have another home now, the path another rule, and the server may be stopping.
+    return this.#openSession('whep', this.#admission.viewer(path), offer, remoteAddr);
   }
 
   async restartIce(
@@ -106,8 +85,12 @@ export class PathManager implements Media {
     credentials: { ufrag: string; pwd: string },
   ): Promise<{ ufrag: string; pwd: string; etag: string }> {
     const entry = this.#sessions.find(kind, path, session);
-    const local = await this.#shard(entry.worker).request({ type: 'restart-ice', session, ...credentials });
-    return { ...local, etag: this.#sessions.renewTag(entry) };
+    try {
+      const local = await this.#shard(entry.worker).request({ type: 'restart-ice', session, ...credentials });
+      return { ...local, etag: this.#sessions.renewTag(entry) };
+    } catch (error) {
+      throw isWorkerLost(error) ? noSession() : error; // it went with its worker
+    }
   }
 
   sessionTag(kind: SessionKind, path: string, session: string): string {
@@ -127,39 +110,25 @@ export class PathManager implements Media {
   }
 
   async adoptRtsp(path: string, remoteAddr: string, port: MessagePort): Promise<void> {
-    const state = await this.#forPublisher(path);
-    const entry = this.#sessions.open('rtsp-push', path, state.worker, remoteAddr);
-    try {
-      await this.#shard(state.worker).request(
-        { type: 'adopt-rtsp', path, session: entry.session, remote: remoteAddr, port },
-        [port],
-      );
-      entry.state = 'connected';
-    } catch (error) {
-      this.#sessions.close(entry.session);
-      throw error;
-    }
+    const state = this.#admission.publisher(path);
+    const { entry, shard } = await this.#begin('rtsp-push', state, remoteAddr);
+    const { session } = entry;
+    const request = shard.request({ type: 'adopt-rtsp', path, session, remote: remoteAddr, port }, [port]);
+    await this.#orGone(entry, request);
+    entry.state = 'connected';
   }
 
   paths(): readonly PathInfo[] {
-    return Array.from(this.#paths.values(), (state) => this.#info(state));
+    return this.#streams.all().map((state) => this.#info(state));
   }
 
   path(name: string): PathInfo | undefined {
-    const state = this.#paths.get(name);
+    const state = this.#streams.get(name);
     return state === undefined ? undefined : this.#info(state);
   }
 
   sessions(): readonly SessionInfo[] {
-    return this.#sessions.all().map(({ id, kind, path, state, worker, createdAt, remoteAddr }) => ({
-      id,
-      kind,
-      path,
-      state,
-      worker,
-      createdAt,
-      remoteAddr,
-    }));
+    return this.#sessions.all().map(sessionInfo);
   }
 
   onPathEvent(listener: (event: PathEvent) => void): () => void {
@@ -170,25 +139,23 @@ export class PathManager implements Media {
   // --- what the pool reports
 
   workerUp(_worker: number): void {
-    for (const name of this.#options.rules.withSources) {
-      if (!this.#paths.has(name)) this.#openSource(name);
-    }
+    if (!this.#admission.isClosed) this.#sources.workerUp();
   }
 
-  workerLost(worker: number, reason: string): void {
+  workerLost(worker: number, { reason, isDeliberate }: WorkerLoss): void {
     const { log, clock } = this.#options;
     const nowMs = clock();
-    const residents = [...this.#paths.values()].filter((state) => state.worker === worker);
-    log.error({ worker, reason, streams: residents.length }, 'worker lost');
-    for (const stream of this.#quarantine.workerDied(
-      residents.map(({ name }) => name),
-      nowMs,
-    )) {
-      log.error({ path: stream }, 'stream quarantined: it keeps killing its worker');
-    }
+    const residents = this.#streams.residents(worker);
+    log[isDeliberate ? 'info' : 'error']({ worker, reason, streams: residents.length }, 'worker lost');
+    this.#housing.workerLost(worker);
     this.#sessions.workerLost(worker);
-    for (const state of residents) this.#forget(state, 'its worker was lost');
-    for (const { name, rule } of residents) if (rule.source !== 'publisher') this.#openSource(name);
+    if (!isDeliberate) this.#blame(residents, nowMs);
+    for (const state of residents) {
+      this.#streams.vacate(state)(); // the thread is gone: nobody writes to the slot any more
+      state.lostWorker = worker;
+      this.#goOffline(state, 'its worker was lost', nowMs);
+    }
+    if (!this.#admission.isClosed) for (const state of residents) this.#sources.open(state);
   }
 
   workerEvent(worker: number, event: WorkerEvent): void {
@@ -201,15 +168,17 @@ export class PathManager implements Media {
         break;
       case 'snapshot': {
         const entry = this.#sessions.get(event.snapshot.id);
-        if (entry !== undefined) entry.state = 'connected';
+        if (entry === undefined) break;
+        entry.state = 'connected';
+        entry.snapshot = event.snapshot;
         break;
       }
       case 'session-closed': {
-        const entry = this.#sessions.close(event.session);
-        if (entry !== undefined) {
-          const { kind, path } = entry;
-          this.#options.log.info({ worker, path, session: entry.id, kind, reason: event.reason }, 'session closed');
-        }
+        const entry = this.#sessions.get(event.session);
+        if (entry === undefined) break;
+        const { kind, path, id } = entry;
+        this.#options.log.info({ worker, path, session: id, kind, reason: event.reason }, 'session closed');
+        this.#sessionGone(entry, event.reason);
         break;
       }
       case 'log':
@@ -217,224 +186,228 @@ export class PathManager implements Media {
         break;
       case 'ready':
         break;
+      default:
+        assertNever(event);
     }
+  }
+
+  /** The configuration changed: paths whose source is another or that are no longer admitted begin anew or end. */
+  reconfigure(rules: PathRules): void {
+    this.#admission.rules = rules;
+    for (const state of this.#streams.all()) {
+      const rule = rules.resolve(state.name);
+      if (rule !== undefined && hasSameSource(rule, state.rule)) {
+        state.rule = rule;
+        continue;
+      }
+      this.#quarantine.release(state.name);
+      this.#end(state, rule === undefined ? 'the path is no longer configured' : 'its configuration changed');
+    }
+    this.#nameConfigured();
+    if (!this.#admission.isClosed) this.#sources.openAll();
   }
 
   /** No new sessions from here on. */
   stop(): void {
-    this.#isStopping = true;
-    clearInterval(this.#sweep);
+    this.#admission.close();
+    clearInterval(this.#sweeper);
+    this.#waiters.close();
   }
 
-  // ---
+  // --- sessions
 
-  /** @throws SHUTTING_DOWN, PATH_NOT_FOUND, STREAM_QUARANTINED */
-  #admit(path: string): PathRule {
-    if (this.#isStopping) throw new ShardcastError('SHUTTING_DOWN', 'the server is stopping');
-    const rule = this.#options.rules.resolve(path);
-    if (rule === undefined) throw new ShardcastError('PATH_NOT_FOUND', `the path "${path}" is not configured`);
-    const quarantined = this.#quarantine.reason(path, this.#options.clock());
-    if (quarantined !== undefined) throw new ShardcastError('STREAM_QUARANTINED', `"${path}": ${quarantined}`);
-    return rule;
-  }
-
-  async #forPublisher(path: string): Promise<PathState> {
-    const rule = this.#admit(path);
-    if (rule.source !== 'publisher') {
-      throw new ShardcastError('PUBLISHER_EXISTS', `"${path}" has a source of its own and takes no publisher`);
-    }
-    const known = this.#paths.get(path);
-    if (known?.state === 'online') {
-      throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${path}"`);
-    }
-    const state = known ?? this.#assign(path, rule, 'waiting');
-    await this.#shard(state.worker).request({ type: 'open-stream', path, slot: state.slot });
-    return state;
-  }
-
-  #notReady(path: string, rule: PathRule, state: PathState | undefined): ShardcastError {
-    // A name that only `all_others` admits is no stream unless somebody publishes it, or did a moment ago.
-    const isKnown = state !== undefined || rule.confName === path;
-    return isKnown
-      ? new ShardcastError(
-          'STREAM_NOT_READY',
-          `"${path}" has no live source${state?.reason ? `: ${state.reason}` : ''}`,
-        )
-      : new ShardcastError('STREAM_NOT_FOUND', `nobody publishes to "${path}"`);
-  }
-
-  /** Waits until the path is online. @returns false when it is not in time. */
-  #online(state: PathState): Promise<boolean> {
-    return new Promise((resolve) => {
-      const done = (isOnline: boolean) => {
-        clearTimeout(timer);
-        stop();
-        resolve(isOnline);
-      };
-      const timer = setTimeout(() => done(false), this.#options.startHoldMs);
-      const stop = this.onPathEvent((event) => {
-        if (event.path === state.name) done(event.type === 'online');
-      });
-    });
+  /** A viewer may come a moment before its stream. A camera that has been away for long is not waited for. */
+  async #hold(path: string): Promise<void> {
+    const state = this.#streams.get(path);
+    if (state?.state !== 'starting') return;
+    const leftMs = state.changedAtMs + this.#options.startHoldMs - this.#options.clock();
+    if (leftMs > 0) await this.#waiters.wait(path, leftMs);
   }
 
   async #openSession(kind: SessionKind, state: PathState, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    const entry = this.#sessions.open(kind, state.name, state.worker, remoteAddr);
+    const { entry, shard } = await this.#begin(kind, state, remoteAddr);
+    const { session, slot, etag } = entry;
+    const type = kind === 'whip' ? 'publish' : 'subscribe';
+    const request = shard.request({ type, path: state.name, session, slot, offer });
+    const { answer } = await this.#orGone(entry, request);
+    return { session, answer, etag };
+  }
+
+  /** Enters a session and, for a publisher, makes sure that its worker knows the stream. */
+  async #begin(
+    kind: SessionInfo['kind'],
+    state: PathState,
+    remoteAddr: string,
+  ): Promise<{ entry: SessionEntry; shard: PathShard }> {
+    const nowMs = this.#options.clock();
+    const { entry, home } = this.#enter(kind, state, remoteAddr, nowMs);
+    const shard = this.#shard(home.worker);
+    if (kind === 'whep') return { entry, shard };
+    if (state.state === 'idle') {
+      state.state = 'starting';
+      state.changedAtMs = nowMs;
+    }
+    await this.#orGone(entry, shard.request({ type: 'open-stream', path: state.name, slot: home.slot }));
+    return { entry, shard };
+  }
+
+  #enter(kind: SessionInfo['kind'], state: PathState, remoteAddr: string, nowMs: number) {
     try {
-      const { answer } = await this.#shard(state.worker).request({
-        type: kind === 'whip' ? 'publish' : 'subscribe',
-        path: state.name,
-        session: entry.session,
-        slot: entry.slot,
-        offer,
-      });
-      return { session: entry.session, answer, etag: entry.etag };
+      const home = this.#housing.house(state, nowMs);
+      return { home, entry: this.#sessions.open(kind, state.name, home.worker, remoteAddr) };
     } catch (error) {
-      this.#sessions.close(entry.session);
+      this.#endUnused(state, messageOf(error));
+      throw error;
+    }
+  }
+
+  /** A session that its worker refuses is over. One whose worker is lost is `workerLost`'s, which needs to see it. */
+  async #orGone<T>(entry: SessionEntry, request: Promise<T>): Promise<T> {
+    try {
+      return await request;
+    } catch (error) {
+      if (!isWorkerLost(error)) this.#sessionGone(entry, messageOf(error));
       throw error;
     }
   }
 
   async #close(entry: SessionEntry, reason: string): Promise<void> {
-    // The registry lets go when the worker says that the session is closed: its slot is in use until then.
-    await this.#shard(entry.worker).request({ type: 'close-session', session: entry.session, reason });
-    this.#sessions.close(entry.session);
-  }
-
-  #openSource(name: string): void {
-    const { rules, log, clock } = this.#options;
-    const rule = rules.resolve(name);
-    if (rule === undefined || rule.source === 'publisher' || this.#isStopping) return;
-    const { source } = rule;
-    if (this.#quarantine.reason(name, clock()) !== undefined) return;
-    if (this.#candidates().every(({ isAccepting }) => !isAccepting)) return; // `workerUp` tries again
-    const state = this.#assign(name, rule, 'starting');
-    const shard = this.#shard(state.worker);
-    shard
-      .request({ type: 'open-stream', path: name, slot: state.slot })
-      .then(() => shard.request({ type: 'open-source', path: name, source }))
-      .catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        log.error({ path: name, worker: state.worker, reason }, 'source not opened');
-        state.state = 'waiting';
-        state.reason = reason;
-      });
-  }
-
-  #assign(name: string, rule: PathRule, initial: PathState['state']): PathState {
-    const placement = place(name, this.#candidates());
-    const slot = placement === undefined ? undefined : this.#streamSlots[placement.worker]?.take();
-    if (placement === undefined || slot === undefined) {
-      throw new ShardcastError('NO_WORKER_CAPACITY', 'no worker takes another stream now');
+    try {
+      // Its slot is in use until the worker has let go of it.
+      await this.#shard(entry.worker).request({ type: 'close-session', session: entry.session, reason });
+    } catch (error) {
+      if (isWorkerLost(error)) return; // it went with its worker
+      throw error;
     }
-    const nowMs = this.#options.clock();
-    const state: PathState = {
-      name,
-      rule,
-      worker: placement.worker,
-      slot,
-      placedAtMs: nowMs,
-      state: initial,
-      source: undefined,
-      tracks: [],
-      onlineSince: undefined,
-      reason: undefined,
-      changedAtMs: nowMs,
-    };
-    this.#shard(placement.worker).telemetry.clearStream(slot);
-    this.#paths.set(name, state);
-    this.#options.log.debug({ path: name, worker: state.worker, reason: placement.reason }, 'stream placed');
-    return state;
+    this.#sessionGone(entry, reason);
   }
 
-  #candidates(): Candidate[] {
-    const nowMs = this.#options.clock();
-    return this.#options.shards.map((shard) => {
-      let reserved = 0;
-      for (const state of this.#paths.values()) {
-        if (state.worker === shard.worker && nowMs - state.placedAtMs < MEASURE_MS) reserved += RESERVED_LOAD;
-      }
-      return {
-        worker: shard.worker,
-        load: (this.#cpu.get(shard.worker)?.load ?? 0) + reserved,
-        isAccepting: shard.state === 'up',
-      };
-    });
+  /** Idempotent. */
+  #sessionGone({ session, kind, path }: SessionEntry, reason: string): void {
+    if (this.#sessions.close(session) === undefined || kind === 'whep') return;
+    const state = this.#streams.get(path);
+    if (state?.state !== 'starting' || this.#sessions.hasPublisher(path)) return;
+    // It never came to publish. Viewers of an earlier publisher have the grace to wait for the next.
+    state.state = 'idle';
+    state.reason = reason;
+    state.changedAtMs = this.#options.clock();
+    this.#waiters.settle(path, false);
+    this.#endUnused(state, reason);
   }
+
+  /** Whoever tries names at random must not fill the workers with streams that never were. */
+  #endUnused(state: PathState, reason: string): void {
+    if (state.state === 'idle' && !state.wasOnline && !this.#sessions.has(state.name)) this.#end(state, reason);
+  }
+
+  // --- streams
 
   #streamOnline(worker: number, path: string, source: string, tracks: readonly TrackInfo[]): void {
-    const state = this.#paths.get(path);
-    if (state === undefined || state.worker !== worker) return;
+    const state = this.#streams.get(path);
+    if (state?.home?.worker !== worker) return;
+    if (state.state !== 'online') {
+      state.onlineSince = new Date();
+      state.changedAtMs = this.#options.clock();
+    }
     state.state = 'online';
     state.source = source;
     state.tracks = tracks;
-    state.onlineSince = new Date();
     state.reason = undefined;
-    state.changedAtMs = this.#options.clock();
+    state.wasOnline = true;
+    state.lostWorker = undefined;
     const codecs = tracks.filter((track) => track.skipped === undefined).map((track) => track.codec);
     this.#options.log.info({ path, worker, source, codecs }, 'stream online');
     this.#tell({ type: 'online', path, tracks });
+    this.#waiters.settle(path, true);
   }
 
   #streamOffline(worker: number, path: string, reason: string): void {
-    const state = this.#paths.get(path);
-    if (state === undefined || state.worker !== worker) return;
-    state.reason = reason;
-    if (state.state !== 'online') return; // a source that could not be had; it tries again by itself
-    state.state = state.rule.source === 'publisher' ? 'waiting' : 'starting';
+    const state = this.#streams.get(path);
+    if (state?.home?.worker !== worker) return;
+    // One that was not online is a source that could not be had; it tries again by itself.
+    if (state.state !== 'online') state.reason = reason;
+    else this.#goOffline(state, reason, this.#options.clock());
+  }
+
+  #goOffline(state: PathState, reason: string, nowMs: number): void {
+    const { name, state: before } = state;
+    // Whoever publishes must come back; what we pull, somebody is dialling already.
+    state.state = state.rule.source === 'publisher' ? 'idle' : 'starting';
     state.onlineSince = undefined;
-    state.changedAtMs = this.#options.clock();
-    this.#options.log.info({ path, worker, reason }, 'stream offline');
-    this.#tell({ type: 'offline', path, reason });
+    state.reason = reason;
+    state.changedAtMs = nowMs;
+    if (state.state === 'idle') this.#waiters.settle(name, false);
+    if (before !== 'online') return;
+    this.#options.log.info({ path: name, reason }, 'stream offline');
+    this.#tell({ type: 'offline', path: name, reason });
   }
 
-  /** Drops what is known of a path; its stream in the worker is gone or told to go. */
-  #forget(state: PathState, reason: string): void {
-    this.#paths.delete(state.name);
-    this.#streamSlots[state.worker]?.release(state.slot);
-    if (state.state === 'online') this.#tell({ type: 'offline', path: state.name, reason });
-  }
-
-  #tidy(nowMs: number): void {
-    for (const { worker, telemetry } of this.#options.shards) {
-      const seconds = telemetry.counters[WORKER.cpuSeconds] as number;
-      const last = this.#cpu.get(worker);
-      const load = last === undefined ? 0 : ((seconds - last.seconds) * 1000) / Math.max(1, nowMs - last.atMs);
-      this.#cpu.set(worker, { atMs: nowMs, seconds, load: Math.max(0, load) });
+  #blame(residents: readonly PathState[], nowMs: number): void {
+    const names = residents.map(({ name }) => name);
+    const { quarantined, heldBack } = this.#quarantine.workerDied(names, nowMs);
+    for (const path of quarantined) {
+      this.#options.log.error({ path }, 'stream quarantined: it keeps killing its worker');
     }
-    for (const state of [...this.#paths.values()]) {
-      const isAbandoned =
-        state.state === 'waiting' &&
-        state.rule.source === 'publisher' &&
-        nowMs - state.changedAtMs > this.#options.publisherGraceMs &&
-        !this.#sessions.all().some((entry) => entry.path === state.name);
-      if (!isAbandoned) continue;
+    if (heldBack.length > 0) {
+      this.#options.log.warn({ paths: heldBack }, 'streams held back to find the one that keeps killing its worker');
+    }
+  }
+
+  /** Ends a stream in its worker and forgets it, but for a name that the configuration spells out. */
+  #end(state: PathState, reason: string): void {
+    const { home } = state;
+    const release = this.#streams.vacate(state);
+    if (home !== undefined) {
       // The slot is free only when the worker has let go of it.
-      this.#paths.delete(state.name);
-      const release = () => this.#streamSlots[state.worker]?.release(state.slot);
-      this.#shard(state.worker)
-        .request({ type: 'close-stream', path: state.name, reason: 'nobody publishes' })
-        .then(release, release);
+      this.#shard(home.worker).request({ type: 'close-stream', path: state.name, reason }).then(release, release);
     }
-    for (const name of this.#options.rules.withSources) if (!this.#paths.has(name)) this.#openSource(name);
+    this.#goOffline(state, reason, this.#options.clock());
+    this.#streams.delete(state);
+    this.#nameConfigured();
+  }
+
+  /** Names of the configuration are listed, used or not. */
+  #nameConfigured(): void {
+    const { rules } = this.#admission;
+    for (const name of rules.configured) {
+      const rule = rules.resolve(name);
+      if (rule !== undefined) this.#streams.ensure(name, rule, this.#options.clock());
+    }
+  }
+
+  #sweep(nowMs: number): void {
+    this.#housing.sample(nowMs);
+    for (const state of this.#streams.all()) {
+      const isUntouched = state.home === undefined && !state.wasOnline && state.rule.confName === state.name;
+      const isAbandoned =
+        state.rule.source === 'publisher' &&
+        state.state === 'idle' &&
+        nowMs - state.changedAtMs > this.#options.publisherGraceMs &&
+        !this.#sessions.has(state.name);
+      if (isAbandoned && !isUntouched) this.#end(state, 'nobody publishes');
+    }
+    this.#sources.openAll();
   }
 
   #info(state: PathState): PathInfo {
+    const { name, home } = state;
+    const isOnline = state.state === 'online';
+    const quarantined = this.#quarantine.reason(name, this.#options.clock());
     return {
-      name: state.name,
+      name,
       confName: state.rule.confName,
       source: state.source === undefined ? undefined : { type: state.source },
-      reason: state.state === 'online' ? undefined : (state.reason ?? 'it has not begun yet'),
-      online: state.state === 'online',
+      reason: isOnline ? undefined : (quarantined ?? state.reason ?? 'it has not begun yet'),
+      online: isOnline,
       onlineSince: state.onlineSince,
       tracks: state.tracks,
-      readers: this.#sessions.readersOf(state.name),
-      worker: state.worker,
-      slot: state.slot,
+      readers: this.#sessions.readersOf(name),
+      worker: home?.worker,
+      slot: home?.slot,
     };
   }
 
-  #shard(worker: number): Shard {
+  #shard(worker: number): PathShard {
     const shard = this.#options.shards[worker];
     if (shard === undefined) throw new TypeError(`no worker ${worker}`);
     return shard;
@@ -443,4 +416,12 @@ export class PathManager implements Media {
   #tell(event: PathEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+function isWorkerLost(error: unknown): boolean {
+  return error instanceof ShardcastError && error.code === 'WORKER_LOST';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MAX_SESSIONS, ShardcastError } from '@shardcast/shared';
+import { MAX_SESSIONS, type SessionSnapshot, ShardcastError } from '@shardcast/shared';
 import type { SessionInfo, SessionKind } from './media.ts';
 import { Slots } from './slots.ts';
 
@@ -20,11 +20,14 @@ export type SessionEntry = {
   readonly remoteAddr: string;
   etag: string;
   state: SessionInfo['state'];
+  /** The newest value of the session (design D8): what a restore begins with. Holds keys: never shown, never logged. */
+  snapshot: SessionSnapshot | undefined;
 };
 
 /** All sessions of the process, and which counters' slots of a worker they hold. */
 export class SessionRegistry {
   readonly #sessions = new Map<string, SessionEntry>();
+  readonly #byPath = new Map<string, Set<SessionEntry>>();
   readonly #slots: readonly Slots[];
 
   constructor(workers: number) {
@@ -46,8 +49,12 @@ export class SessionRegistry {
       remoteAddr,
       etag: newTag(),
       state: 'connecting',
+      snapshot: undefined,
     };
     this.#sessions.set(entry.session, entry);
+    const siblings = this.#byPath.get(path);
+    if (siblings === undefined) this.#byPath.set(path, new Set([entry]));
+    else siblings.add(entry);
     return entry;
   }
 
@@ -58,9 +65,7 @@ export class SessionRegistry {
   /** @throws ShardcastError SESSION_NOT_FOUND unless the session is of that kind and path. */
   find(kind: SessionKind, path: string, session: string): SessionEntry {
     const entry = this.#sessions.get(session);
-    if (entry === undefined || entry.kind !== kind || entry.path !== path) {
-      throw new ShardcastError('SESSION_NOT_FOUND', 'no such session');
-    }
+    if (entry === undefined || entry.kind !== kind || entry.path !== path) throw noSession();
     return entry;
   }
 
@@ -73,11 +78,14 @@ export class SessionRegistry {
     return entry.etag;
   }
 
-  /** Idempotent. */
+  /** Gives the slot back: only once the worker has let go of the session. Idempotent. */
   close(session: string): SessionEntry | undefined {
     const entry = this.#sessions.get(session);
     if (entry === undefined) return undefined;
     this.#sessions.delete(session);
+    const siblings = this.#byPath.get(entry.path);
+    siblings?.delete(entry);
+    if (siblings?.size === 0) this.#byPath.delete(entry.path);
     this.#slots[entry.worker]?.release(entry.slot);
     return entry;
   }
@@ -87,15 +95,39 @@ export class SessionRegistry {
     for (const entry of this.all()) if (entry.worker === worker) this.close(entry.session);
   }
 
+  /** Sessions on a path, publishers and viewers. */
+  on(path: string): Iterable<SessionEntry> {
+    return this.#byPath.get(path) ?? [];
+  }
+
+  has(path: string): boolean {
+    return this.#byPath.has(path);
+  }
+
   readersOf(path: string): number {
     let readers = 0;
-    for (const entry of this.#sessions.values()) if (entry.path === path && entry.kind === 'whep') readers++;
+    for (const { kind } of this.on(path)) if (kind === 'whep') readers++;
     return readers;
+  }
+
+  hasPublisher(path: string): boolean {
+    for (const { kind } of this.on(path)) if (kind !== 'whep') return true;
+    return false;
   }
 
   all(): SessionEntry[] {
     return [...this.#sessions.values()];
   }
+}
+
+export function noSession(): ShardcastError {
+  return new ShardcastError('SESSION_NOT_FOUND', 'no such session');
+}
+
+/** What the API shows of a session: nothing that opens it. */
+export function sessionInfo(entry: SessionEntry): SessionInfo {
+  const { id, kind, path, state, worker, createdAt, remoteAddr } = entry;
+  return { id, kind, path, state, worker, createdAt, remoteAddr };
 }
 
 function newTag(): string {

@@ -24,7 +24,7 @@ test('a source that cannot be had shows why, until it is there, and no event say
         source: { type: 'rtsp', url: 'rtsp://camera/', transport: 'tcp' },
         maxReaders: 0,
       }),
-      withSources: ['cam'],
+      configured: ['cam'],
     },
     log: pino({ level: 'silent' }),
     clock: () => 0,

@@ -11,6 +11,7 @@ import {
   WORKER,
   type WorkerBoot,
   type WorkerEvent,
+  type WorkerField,
   type WorkerSettings,
 } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
@@ -26,11 +27,31 @@ const HANG_CPU_SECONDS = 0.6;
 /** Silent this long it is taken for lost whatever it burns: it may wait for something that never comes. */
 const SILENT_MS = 5000;
 /** Loading the code of a new thread takes a while on a busy host. */
-const START_MS = 15_000;
-/** A thread that lived this long was healthy: its successor starts at once. */
+const START_MS = 10_000;
+/** A thread that was up this long was healthy: its successor starts at once. */
 const HEALTHY_MS = 5000;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 10_000;
+const BACKOFF_JITTER = 0.2;
+const UTILIZATION_MS = 1000;
+/** What describes a thread rather than counts what it did: a dead one has none of it. */
+const GAUGES = [
+  'heapBytes',
+  'externalBytes',
+  'activeResources',
+  'eventLoopLagSeconds',
+  'sessions',
+  'streams',
+  'poolSlotsFree',
+  'poolSlotsUsed',
+] as const satisfies readonly WorkerField[];
+
+/** How a worker was lost. */
+export type WorkerLoss = {
+  readonly reason: string;
+  /** It was ended on purpose: nothing that ran in it is to blame. */
+  readonly isDeliberate: boolean;
+};
 
 export type ShardOptions = {
   readonly settings: WorkerSettings;
@@ -43,7 +64,7 @@ export type ShardOptions = {
   readonly log: Logger;
   readonly clock: () => number;
   readonly onUp: () => void;
-  readonly onLost: (reason: string) => void;
+  readonly onLost: (loss: WorkerLoss) => void;
   readonly onEvent: (event: WorkerEvent) => void;
 };
 
@@ -67,13 +88,18 @@ export class Shard implements ShardView {
   #cpuSeconds: () => number = () => Number.NaN;
   #cpuAtBeat = Number.NaN;
   #utilization: EventLoopUtilization | undefined;
+  #utilizationAtMs = 0;
+  #busy = 0;
+  #generation = 0;
   #startedAtMs = 0;
+  #upAtMs = Number.NaN;
   #lastBeat = -1;
   #lastBeatAtMs = 0;
   #failures = 0;
-  #lostBecause: string | undefined;
+  #killedBecause: WorkerLoss | undefined;
   #respawn: NodeJS.Timeout | undefined;
-  #stopped: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
+  #onEnd: () => void = () => {};
 
   constructor(options: ShardOptions) {
     this.#options = options;
@@ -84,14 +110,17 @@ export class Shard implements ShardView {
   start(): void {
     const { port1, port2 } = new MessageChannel();
     const { clock, log } = this.#options;
+    const generation = ++this.#generation;
+    this.state = 'starting';
     this.#startedAtMs = clock();
+    this.#upAtMs = Number.NaN;
     this.#lastBeat = -1;
     this.#lastBeatAtMs = this.#startedAtMs;
-    this.#lostBecause = undefined;
+    this.#killedBecause = undefined;
     this.#abort = new AbortController();
     this.#port = new PortClient(
       port1,
-      (event) => this.#event(event),
+      (event) => this.#event(event, generation),
       (error) => log.error({ worker: this.worker, err: error }, 'worker protocol error'),
     );
     const boot: WorkerBoot = {
@@ -100,10 +129,13 @@ export class Shard implements ShardView {
       telemetry: this.#telemetryBuffer,
       sessionCounters: this.#sessionCounters,
     };
-    this.#options.run(boot, [port2], this.#abort.signal).then(
-      () => this.#ended('its task ended'),
-      (error: unknown) => this.#ended(this.#lostBecause ?? (error instanceof Error ? error.message : String(error))),
-    );
+    this.#options
+      .run(boot, [port2], this.#abort.signal)
+      .then(() => this.#endThread())
+      .then(
+        () => this.#ended('its task ended'),
+        (error: unknown) => this.#ended(error instanceof Error ? error.message : String(error)),
+      );
   }
 
   /** @throws ShardcastError WORKER_LOST when it is not up, or dies before it answers. */
@@ -120,13 +152,14 @@ export class Shard implements ShardView {
   /** Ends the thread and starts another. @returns false when there is none to end. */
   recycle(reason: string): boolean {
     if (this.state !== 'up') return false;
-    this.#kill(reason);
+    this.#kill({ reason, isDeliberate: true });
     return true;
   }
 
   /** Looks at the heartbeat; the pool's one timer calls it. */
   watch(nowMs: number): void {
     if (this.state !== 'up' && this.state !== 'starting') return;
+    if (nowMs - this.#utilizationAtMs >= UTILIZATION_MS) this.#sampleUtilization(nowMs);
     const beat = this.telemetry.counters[WORKER.heartbeat] as number;
     if (beat !== this.#lastBeat) {
       this.#lastBeat = beat;
@@ -137,10 +170,12 @@ export class Shard implements ShardView {
     if (this.state === 'up' && silentMs > HANG_MS) {
       const burnt = this.#cpuSeconds() - this.#cpuAtBeat;
       if (!(burnt < HANG_CPU_SECONDS) || silentMs > SILENT_MS) {
-        this.#kill(`no heartbeat for ${Math.round(silentMs)} ms`);
+        this.#kill({ reason: `no heartbeat for ${Math.round(silentMs)} ms`, isDeliberate: false });
       }
     }
-    if (this.state === 'starting' && nowMs - this.#startedAtMs > START_MS) this.#kill('it did not start in time');
+    if (this.state === 'starting' && nowMs - this.#startedAtMs > START_MS) {
+      this.#kill({ reason: 'it did not start in time', isDeliberate: false });
+    }
   }
 
   /** Main was busy itself and saw no heartbeats: that proves nothing about the worker. */
@@ -148,75 +183,105 @@ export class Shard implements ShardView {
     this.#lastBeatAtMs = nowMs;
   }
 
+  /** 0..1 over the last second or so, whoever asks. */
   eventLoopUtilization(): number {
-    const thread = this.#options.thread(this.#threadId);
-    if (thread === undefined) return 0;
-    const now = thread.performance.eventLoopUtilization();
-    const since = this.#utilization;
-    this.#utilization = now;
-    return thread.performance.eventLoopUtilization(now, since).utilization;
+    return this.#busy;
   }
 
-  /** Asks the worker to say goodbye to its peers and waits for the thread's end, `deadlineMs` at most. */
-  async stop(deadlineMs: number): Promise<void> {
+  /** Asks the worker to say goodbye to its peers and waits for the end, `deadlineMs` at most. Idempotent. */
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
     const wasUp = this.state === 'up';
+    const port = this.#port;
     this.state = 'stopped';
     clearTimeout(this.#respawn);
+    if (port === undefined) return;
     const ended = new Promise<void>((resolve) => {
-      this.#stopped = resolve;
+      this.#onEnd = resolve;
     });
-    if (!wasUp || this.#port === undefined) {
-      this.#abort.abort();
-      return;
-    }
     const deadline = setTimeout(() => this.#abort.abort(), deadlineMs);
-    await this.#port.request({ type: 'stop' }).catch(() => this.#abort.abort());
+    if (wasUp) port.request({ type: 'stop' }).catch(() => this.#abort.abort());
+    else this.#abort.abort();
     await ended;
     clearTimeout(deadline);
   }
 
-  #kill(reason: string): void {
-    this.#lostBecause = reason;
+  #kill(loss: WorkerLoss): void {
+    this.#killedBecause ??= loss;
     this.#abort.abort();
   }
 
-  #event(event: WorkerEvent): void {
-    if (event.event === 'ready') {
-      this.#threadId = event.threadId;
-      const { systemThreadId } = event;
-      this.#cpuSeconds =
-        systemThreadId === undefined ? () => Number.NaN : () => this.#options.cpuSeconds(systemThreadId);
-      this.#cpuAtBeat = this.#cpuSeconds();
-      this.#utilization = undefined;
-      this.udpPort = event.udpPort;
-      this.fastPath = event.fastPath;
-      if (this.state === 'stopped') return;
-      this.state = 'up';
-      this.#lastBeatAtMs = this.#options.clock();
-      this.#options.onUp();
-      return;
-    }
-    this.#options.onEvent(event);
+  #event(event: WorkerEvent, generation: number): void {
+    // What a dead thread still has to say is history, but its last lines may tell why it died.
+    if (event.event === 'log') this.#options.onEvent(event);
+    if (event.event === 'log' || generation !== this.#generation || this.state === 'stopped') return;
+    if (event.event === 'ready') this.#ready(event);
+    else this.#options.onEvent(event);
   }
 
-  #ended(reason: string): void {
-    this.#port?.close();
+  #ready(event: Extract<WorkerEvent, { event: 'ready' }>): void {
+    const { systemThreadId } = event;
+    this.#threadId = event.threadId;
+    this.#cpuSeconds = systemThreadId === undefined ? () => Number.NaN : () => this.#options.cpuSeconds(systemThreadId);
+    this.#cpuAtBeat = this.#cpuSeconds();
+    this.udpPort = event.udpPort;
+    this.fastPath = event.fastPath;
+    this.state = 'up';
+    this.#upAtMs = this.#options.clock();
+    this.#lastBeatAtMs = this.#upAtMs;
+    this.#sampleUtilization(this.#upAtMs);
+    this.#options.onUp();
+  }
+
+  #sampleUtilization(nowMs: number): void {
+    const { performance } = this.#thread() ?? {};
+    this.#utilizationAtMs = nowMs;
+    if (performance === undefined) return;
+    const now = performance.eventLoopUtilization();
+    this.#busy = performance.eventLoopUtilization(now, this.#utilization).utilization;
+    this.#utilization = now;
+  }
+
+  #thread(): Worker | undefined {
+    return this.#threadId < 0 ? undefined : this.#options.thread(this.#threadId);
+  }
+
+  /** A task that ended unasked has left things behind, and the pool would give its thread to the next task. */
+  async #endThread(): Promise<void> {
+    if (this.state !== 'stopped') await this.#thread()?.terminate();
+  }
+
+  #ended(message: string): void {
+    const port = this.#port;
     this.#port = undefined;
+    this.#generation++;
     this.#threadId = -1;
+    this.#utilization = undefined;
+    this.#busy = 0;
+    this.#cpuSeconds = () => Number.NaN;
+    // What was posted before the end is in the port already; this turn of the loop delivers it.
+    setImmediate(() => port?.close());
+    for (const gauge of GAUGES) this.telemetry.counters[WORKER[gauge]] = 0;
     if (this.state === 'stopped') {
-      this.#stopped?.();
+      this.#onEnd();
       return;
     }
-    const nowMs = this.#options.clock();
-    this.#failures = nowMs - this.#startedAtMs > HEALTHY_MS ? 0 : this.#failures + 1;
+    const wasHealthy = this.#options.clock() - this.#upAtMs > HEALTHY_MS;
+    this.#failures = wasHealthy ? 0 : this.#failures + 1;
     this.state = 'restarting';
     this.restarts++;
-    this.#options.onLost(reason);
-    // The first death is answered at once; a thread that dies young again and again must not spin.
-    const backoffMs = this.#failures <= 1 ? 0 : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 2));
-    this.#respawn = setTimeout(() => {
-      this.state = 'starting';
-      this.start();
-    }, backoffMs);
+    this.#respawn = setTimeout(() => this.start(), this.#backoffMs());
+    this.#options.onLost(this.#killedBecause ?? { reason: message, isDeliberate: false });
+  }
+
+  /** The first death is answered at once; a thread that dies young again and again must not spin. */
+  #backoffMs(): number {
+    if (this.#failures <= 1) return 0;
+    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 2));
+    return backoffMs * (1 + BACKOFF_JITTER * (2 * Math.random() - 1));
   }
 }

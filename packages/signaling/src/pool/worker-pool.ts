@@ -3,11 +3,16 @@ import type { WorkerEvent, WorkerSettings } from '@shardcast/shared';
 import { Piscina } from 'piscina';
 import { threadCpuSeconds } from '../host/thread-cpu.ts';
 import type { Logger } from '../logging/logger.ts';
-import { Shard } from './shard.ts';
+import { Shard, type WorkerLoss } from './shard.ts';
+import type { ShardTask } from './shard-task.ts';
 
 /** How often heartbeats are looked at: half of what a worker beats with keeps detection under 1.25 s. */
 const WATCH_MS = 125;
 const STOP_DEADLINE_MS = 3000;
+/** What the threads load; the worker package's entry is loaded by it. */
+const TASK = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './shard-task.ts' : './shard-task.js', import.meta.url),
+);
 
 export type WorkerPoolOptions = {
   readonly workers: number;
@@ -23,7 +28,7 @@ export type WorkerPoolOptions = {
 
 export type PoolListener = {
   readonly onUp: (worker: number) => void;
-  readonly onLost: (worker: number, reason: string) => void;
+  readonly onLost: (worker: number, loss: WorkerLoss) => void;
   readonly onEvent: (worker: number, event: WorkerEvent) => void;
 };
 
@@ -36,7 +41,7 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions, listener: PoolListener) {
     const { workers, log, clock } = options;
     this.#piscina = new Piscina({
-      filename: fileURLToPath(options.entry),
+      filename: TASK,
       minThreads: workers,
       maxThreads: workers,
       concurrentTasksPerWorker: 1,
@@ -55,14 +60,15 @@ export class WorkerPool {
         new Shard({
           settings: options.settings(worker),
           run: async (boot, transferList, signal) => {
-            await this.#piscina.run(boot, { transferList, signal });
+            const task: ShardTask = { entry: options.entry.href, boot };
+            await this.#piscina.run(task, { transferList, signal });
           },
           thread: (threadId) => this.#piscina.threads.find((thread) => thread.threadId === threadId),
           cpuSeconds: threadCpuSeconds,
           log,
           clock,
           onUp: () => listener.onUp(worker),
-          onLost: (reason) => listener.onLost(worker, reason),
+          onLost: (loss) => listener.onLost(worker, loss),
           onEvent: (event) => listener.onEvent(worker, event),
         }),
     );

@@ -1,0 +1,82 @@
+import { ShardcastError } from '@shardcast/shared';
+import type { Quarantine } from '../pool/quarantine.ts';
+import type { PathRule, PathRules } from './path-rules.ts';
+import type { SessionRegistry } from './session-registry.ts';
+import type { PathState, StreamRegistry } from './stream-registry.ts';
+
+export type AdmissionOptions = {
+  readonly rules: PathRules;
+  readonly streams: StreamRegistry;
+  readonly sessions: SessionRegistry;
+  readonly quarantine: Quarantine;
+  readonly clock: () => number;
+};
+
+/** Who may publish and watch what, now. Decides without asking a worker, and opens nothing. */
+export class Admission {
+  rules: PathRules;
+  readonly #options: AdmissionOptions;
+  #isClosed = false;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.rules = options.rules;
+  }
+
+  /** Everybody is refused from here on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** @throws ShardcastError SHUTTING_DOWN, PATH_NOT_FOUND, STREAM_QUARANTINED */
+  path(path: string): PathRule {
+    if (this.#isClosed) throw new ShardcastError('SHUTTING_DOWN', 'the server is stopping');
+    const rule = this.rules.resolve(path);
+    if (rule === undefined) throw new ShardcastError('PATH_NOT_FOUND', `the path "${path}" is not configured`);
+    const quarantined = this.#options.quarantine.reason(path, this.#options.clock());
+    if (quarantined !== undefined) throw new ShardcastError('STREAM_QUARANTINED', `"${path}": ${quarantined}`);
+    return rule;
+  }
+
+  /**
+   * Who of several connecting publishers is first, the worker says.
+   * @throws ShardcastError what `path` does, and PUBLISHER_EXISTS
+   */
+  publisher(path: string): PathState {
+    const { streams, clock } = this.#options;
+    const rule = this.path(path);
+    if (rule.source !== 'publisher') {
+      throw new ShardcastError('PUBLISHER_EXISTS', `"${path}" has a source of its own and takes no publisher`);
+    }
+    if (streams.get(path)?.state === 'online') {
+      throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${path}"`);
+    }
+    return streams.ensure(path, rule, clock());
+  }
+
+  /**
+   * @returns a stream that is online
+   * @throws ShardcastError what `path` does, STREAM_NOT_READY, STREAM_NOT_FOUND, TOO_MANY_SESSIONS
+   */
+  viewer(path: string): PathState {
+    const rule = this.path(path);
+    const state = this.#options.streams.get(path);
+    if (state?.state !== 'online') throw notReady(path, rule, state);
+    if (rule.maxReaders > 0 && this.#options.sessions.readersOf(path) >= rule.maxReaders) {
+      throw new ShardcastError('TOO_MANY_SESSIONS', `"${path}" has its ${rule.maxReaders} readers`);
+    }
+    return state;
+  }
+}
+
+function notReady(path: string, rule: PathRule, state: PathState | undefined): ShardcastError {
+  // A name that only a pattern admits is no stream unless somebody publishes it, or did a moment ago.
+  const isKnown = rule.confName === path || state?.wasOnline === true || state?.state === 'starting';
+  if (!isKnown) return new ShardcastError('STREAM_NOT_FOUND', `nobody publishes to "${path}"`);
+  const why = state?.reason === undefined ? '' : `: ${state.reason}`;
+  return new ShardcastError('STREAM_NOT_READY', `"${path}" has no live source${why}`);
+}

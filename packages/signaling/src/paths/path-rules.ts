@@ -1,0 +1,23 @@
+import type { SourceSpec } from '@shardcast/shared';
+
+/** A name's place in the configuration. */
+export type PathRule = {
+  /** The entry that matched: the name itself, a `~regex`, or `all_others`. */
+  readonly confName: string;
+  readonly source: SourceSpec | 'publisher';
+  /** 0 is no limit. */
+  readonly maxReaders: number;
+};
+
+/** The configuration, as far as paths are concerned. */
+export interface PathRules {
+  /** @returns undefined when the name is not admitted. */
+  resolve(name: string): PathRule | undefined;
+  /** Names that the configuration spells out, with a source of their own or waiting for a publisher. */
+  readonly configured: readonly string[];
+}
+
+/** Two rules that ask the same of a worker. */
+export function hasSameSource(a: PathRule, b: PathRule): boolean {
+  return JSON.stringify(a.source) === JSON.stringify(b.source);
+}
