@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Browser, connectionsMade, inboundVideo, movingPicture } from './support/chromium.ts';
+import { RtspCamera } from './support/rtsp-camera.ts';
+import { type PathShape, TestServer, until } from './support/server.ts';
+
+const FPS = 25;
+/** From the thread's death to frames in the page that lost its session. */
+const RECOVERY_MS = 10_000;
+/** So many that no placement puts them all on one of two workers. */
+const CAMERAS = 4;
+
+let server: TestServer;
+let browser: Browser;
+let cameras: RtspCamera[] = [];
+
+beforeAll(async () => {
+  cameras = await Promise.all(Array.from({ length: CAMERAS }, () => RtspCamera.start({ fps: FPS })));
+  const paths = cameras.map((camera, index) => `  cam${index}:\n    source: ${camera.url()}\n`);
+  server = await TestServer.start({ config: `paths:\n${paths.join('')}`, flags: { workers: '2' } });
+  browser = await Browser.launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+  await Promise.all(cameras.map((camera) => camera.kill()));
+});
+
+/** A stream on each worker. */
+async function oneOfEach(): Promise<readonly [PathShape, PathShape]> {
+  for (let index = 0; index < CAMERAS; index++) await server.online(`cam${index}`);
+  const paths = await server.paths();
+  const [first, second] = [0, 1].map((worker) => paths.find((path) => path.worker === worker));
+  if (first === undefined || second === undefined) {
+    throw new Error(`all on one worker: ${JSON.stringify(paths.map(({ name, worker }) => [name, worker]))}`);
+  }
+  return [first, second];
+}
+
+test('a worker that is killed costs its own viewers a reconnect, and the other worker’s viewers nothing', async () => {
+  const [lost, kept] = await oneOfEach();
+  const before = await server.workers();
+  expect(before.map(({ state, restarts }) => ({ state, restarts }))).toEqual([
+    { state: 'up', restarts: 0 },
+    { state: 'up', restarts: 0 },
+  ]);
+  const lostPage = await browser.open(`${server.web}/${lost.name}`);
+  const keptPage = await browser.open(`${server.web}/${kept.name}`);
+  await movingPicture(lostPage);
+  const keptBefore = await movingPicture(keptPage);
+  const watchedFromMs = performance.now();
+
+  const response = await fetch(`${server.api}/v3/workers/${lost.worker}/recycle`, { method: 'POST' });
+  expect(response.status).toBe(200);
+  const killedAtMs = performance.now();
+  await until(
+    async () => (await connectionsMade(lostPage)) >= 2 && ((await inboundVideo(lostPage))?.framesDecoded ?? 0) >= 5,
+    RECOVERY_MS,
+    () => `no picture after the worker's death: ${server.log.slice(-1500)}`,
+  );
+  const recoveryMs = performance.now() - killedAtMs;
+  console.log(`new frames ${recoveryMs.toFixed(0)} ms after the worker was killed`);
+  await movingPicture(lostPage);
+
+  const keptAfter = await inboundVideo(keptPage);
+  const watchedSeconds = (performance.now() - watchedFromMs) / 1000;
+  expect(keptAfter).toMatchObject({ packetsLost: 0, freezeCount: keptBefore.freezeCount });
+  expect((keptAfter?.framesDecoded ?? 0) - keptBefore.framesDecoded).toBeGreaterThan(0.9 * FPS * watchedSeconds - 5);
+  expect(await connectionsMade(keptPage)).toBe(1);
+  await movingPicture(keptPage, (keptAfter?.framesDecoded ?? 0) + 10);
+
+  const after = await server.workers();
+  for (const { id, state, restarts } of after) {
+    expect({ id, state, restarts }).toEqual({ id, state: 'up', restarts: id === lost.worker ? 1 : 0 });
+  }
+  const metrics = await server.metrics();
+  expect(metrics.sum('shardcast_worker_restarts_total', { worker: String(lost.worker) })).toBe(1);
+  for (const { online } of await server.paths()) expect(online).toBe(true);
+  await lostPage.close();
+  await keptPage.close();
+});
