@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { FRAMES_PER_SECOND, FrameWriter, nowMs, PACKET_BYTES, PAYLOAD_TYPE, SPROP } from './packets.ts';
+import { FrameWriter, nowMs, PACKET_BYTES, PAYLOAD_TYPE, SPROP } from './packets.ts';
 
 /** A synthetic camera: publishes by RTSP over TCP, one write a frame. */
 export class Camera {
@@ -55,28 +55,6 @@ export class Camera {
 
   close(): void {
     this.#socket.destroy();
-  }
-}
-
-/** Sends frames of all cameras at their rate, spread evenly over the frame interval. */
-export class CameraClock {
-  readonly #cameras: readonly Camera[];
-  readonly #timer: NodeJS.Timeout;
-  readonly #startMs = nowMs();
-  #sent = 0;
-
-  constructor(cameras: readonly Camera[]) {
-    this.#cameras = cameras;
-    this.#timer = setInterval(() => this.#tick(), 2);
-  }
-
-  #tick(): void {
-    const due = Math.floor(((nowMs() - this.#startMs) / 1000) * FRAMES_PER_SECOND * this.#cameras.length);
-    while (this.#sent < due) this.#cameras[this.#sent++ % this.#cameras.length]?.sendFrame();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 }
 

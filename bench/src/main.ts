@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { PullCameras } from './pull-camera.ts';
 import { printTable } from './report.ts';
 import { ServerProcess } from './server-process.ts';
 import { measure, type Result, WORKLOADS } from './workload.ts';
@@ -16,11 +17,16 @@ const SHARDCAST = [
   '--logLevel=error',
 ];
 
+/** What `npm start` gives the server's process. */
+const AS_NPM_START = ['--max-semi-space-size=2'];
+
 type Contender = {
   readonly name: string;
   readonly script: string;
   readonly args: readonly string[];
   readonly nodeArgs: readonly string[];
+  /** The server dials the cameras; the others are published to. */
+  readonly pulls?: boolean;
 };
 const CONTENDERS: readonly Contender[] = [
   {
@@ -33,9 +39,16 @@ const CONTENDERS: readonly Contender[] = [
     name: 'shardcast ASIS',
     script: '../../packages/signaling/dist/main.js',
     args: [...SHARDCAST, '--nack=on', '--rtcpInterval=1s', '--bufferPool=off'],
-    nodeArgs: [],
+    nodeArgs: AS_NPM_START,
   },
-  { name: 'shardcast TOBE', script: '../../packages/signaling/dist/main.js', args: SHARDCAST, nodeArgs: [] },
+  { name: 'shardcast TOBE', script: '../../packages/signaling/dist/main.js', args: SHARDCAST, nodeArgs: AS_NPM_START },
+  {
+    name: 'shardcast TOBE, pull',
+    script: '../../packages/signaling/dist/main.js',
+    args: SHARDCAST,
+    nodeArgs: AS_NPM_START,
+    pulls: true,
+  },
 ];
 
 const { values } = parseArgs({
@@ -51,13 +64,16 @@ mkdirSync(results, { recursive: true });
 
 const measured: Result[] = [];
 for (const workload of WORKLOADS.filter(({ name }) => name.includes(values.workload))) {
-  for (const { name, script, args, nodeArgs } of CONTENDERS.filter((each) => each.name.includes(values.only))) {
+  for (const { name, script, args, nodeArgs, pulls } of CONTENDERS.filter((each) => each.name.includes(values.only))) {
     const profiling = values.profile
       ? ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${results.pathname}`]
       : [];
-    const server = await ServerProcess.start(script, args, [...nodeArgs, ...profiling]);
+    const pulled = pulls === true ? await PullCameras.listen() : undefined;
+    const paths = Array.from({ length: pulled === undefined ? 0 : workload.streams }, (_, i) => `cam${i}`);
+    const sources = paths.map((path) => `--paths.${path}.source=${pulled?.url(path)}`);
+    const server = await ServerProcess.start(script, [...args, ...sources], [...nodeArgs, ...profiling]);
     try {
-      measured.push(await measure(server, name, workload, Number(values.seconds)));
+      measured.push(await measure(server, name, workload, Number(values.seconds), pulled));
     } catch (error) {
       console.error(`${name}, ${workload.name}: ${error instanceof Error ? error.message : error}`);
     }

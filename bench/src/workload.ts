@@ -1,4 +1,6 @@
-import { Camera, CameraClock } from './camera.ts';
+import { Camera } from './camera.ts';
+import { CameraClock } from './camera-clock.ts';
+import type { PullCameras } from './pull-camera.ts';
 import type { ServerProcess } from './server-process.ts';
 import { Audience, Viewer } from './viewer.ts';
 
@@ -35,12 +37,19 @@ export async function measure(
   name: string,
   workload: Workload,
   seconds: number,
+  pulled: PullCameras | undefined,
 ): Promise<Result> {
   await sleep(1000);
   const idleBytes = server.residentBytes();
   const cameras: Camera[] = [];
-  for (let i = 0; i < workload.streams; i++) cameras.push(await Camera.publish(server.rtsp, `cam${i}`, i));
-  const clock = new CameraClock(cameras);
+  if (pulled === undefined) {
+    for (let i = 0; i < workload.streams; i++) cameras.push(await Camera.publish(server.rtsp, `cam${i}`, i));
+  } else {
+    while (pulled.playing < workload.streams) await sleep(50);
+  }
+  const clock = new CameraClock(workload.streams, (camera) =>
+    pulled === undefined ? cameras[camera]?.sendFrame() : pulled.sendFrame(`cam${camera}`),
+  );
   const audience = new Audience();
   const viewers: Viewer[] = [];
   const wanted = Array.from(
@@ -66,6 +75,7 @@ export async function measure(
   clock.stop();
   for (const viewer of viewers) viewer.close();
   for (const camera of cameras) camera.close();
+  pulled?.close();
   const sorted = audience.latencies.toSorted((a, b) => a - b);
   const percentile = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
   return {

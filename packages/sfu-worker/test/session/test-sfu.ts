@@ -10,6 +10,7 @@ import { type SessionContext, WhepSession } from '../../src/egress/whep-session.
 import { PortableFastPath } from '../../src/fastpath/portable.ts';
 import { PacketPool } from '../../src/forward/packet-pool.ts';
 import { Stream } from '../../src/forward/stream.ts';
+import { TrackCommons } from '../../src/forward/track.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
 import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
@@ -85,6 +86,7 @@ export class TestSfu {
       fastPath: new PortableFastPath(new PacketPool(256), mux, telemetry),
       telemetry,
       cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
+      commons: new TrackCommons(),
       maxPayloadBytes: 1200,
       nack: false,
       publisherGraceMs: 10_000,
