@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Camera } from '../bench/src/camera.ts';
+import { CameraClock } from '../bench/src/camera-clock.ts';
+import { Audience, Viewer } from '../bench/src/viewer.ts';
+import { TestServer, until } from './support/server.ts';
+
+const STREAMS = 64;
+const JOINS_AT_ONCE = 8;
+/** The whole minute takes SHARDCAST_LONG=1. */
+const SECONDS = process.env['SHARDCAST_LONG'] === '1' ? 60 : 15;
+
+let server: TestServer;
+const cameras: Camera[] = [];
+const viewers: Viewer[] = [];
+const audience = new Audience();
+let clock: CameraClock | undefined;
+
+beforeAll(async () => {
+  server = await TestServer.start({ flags: { workers: '2' } });
+});
+afterAll(async () => {
+  clock?.stop();
+  for (const viewer of viewers) viewer.close();
+  for (const camera of cameras) camera.close();
+  await server?.stop();
+});
+
+async function counters() {
+  const metrics = await server.metrics();
+  const stream = (name: string) =>
+    metrics.sum(`shardcast_stream_${name}_total`) - demo(metrics.sum.bind(metrics), name);
+  return {
+    inbound: stream('inbound_packets'),
+    outbound: stream('outbound_packets'),
+    keyframes: stream('keyframes'),
+    lost: stream('inbound_lost'),
+    dropped: metrics.sum('shardcast_packets_dropped_total'),
+    rejected: metrics.sum('shardcast_srtp_rejected_total') + metrics.sum('shardcast_stun_rejected_total'),
+  };
+}
+
+/** The demo goes on by itself and is not counted. */
+function demo(sum: (name: string, labels: Record<string, string>) => number, name: string): number {
+  return sum(`shardcast_stream_${name}_total`, { path: 'demo' });
+}
+
+/** With the cameras silent: what was sent has arrived when two looks see the same. */
+async function settled(): Promise<Awaited<ReturnType<typeof counters>>> {
+  let last = '';
+  await until(
+    async () => {
+      const now = JSON.stringify([await counters(), audience.received]);
+      const isSame = now === last;
+      last = now;
+      return isSame;
+    },
+    10_000,
+    () => `the counters do not come to rest: ${last}`,
+  );
+  return counters();
+}
+
+test(`${STREAMS} cameras and ${STREAMS} viewers run for ${SECONDS} s without a lost packet`, async () => {
+  for (let index = 0; index < STREAMS; index++) cameras.push(await Camera.publish(server.rtsp, `cam${index}`, index));
+  clock = new CameraClock(STREAMS, (index) => cameras[index]?.sendFrame());
+  await until(
+    async () => (await counters()).keyframes >= STREAMS,
+    10_000,
+    () => 'not every camera sent a keyframe',
+  );
+  for (let index = 0; index < STREAMS; index += JOINS_AT_ONCE) {
+    const paths = Array.from({ length: JOINS_AT_ONCE }, (_, offset) => `cam${index + offset}`);
+    viewers.push(...(await Promise.all(paths.map((path) => Viewer.play(`${server.web}/${path}/whep`, audience)))));
+  }
+  // Each camera sends another keyframe, so that every viewer is past its catching up.
+  const joined = await counters();
+  await until(
+    async () => (await counters()).keyframes >= joined.keyframes + 2 * STREAMS,
+    15_000,
+    () => 'the cameras do not go on',
+  );
+
+  clock.stop();
+  const before = await settled();
+  audience.reset();
+  clock = new CameraClock(STREAMS, (index) => cameras[index]?.sendFrame());
+  const beganMs = performance.now();
+  const sentBefore = sentFrames();
+  await until(
+    () => performance.now() - beganMs >= SECONDS * 1000,
+    (SECONDS + 10) * 1000,
+    () => 'unreachable',
+  );
+  clock.stop();
+  const after = await settled();
+
+  const inbound = after.inbound - before.inbound;
+  const outbound = after.outbound - before.outbound;
+  const keyframes = after.keyframes - before.keyframes;
+  console.log(
+    `${audience.received} packets to ${STREAMS} viewers in ${SECONDS} s, ${audience.lost} lost, ` +
+      `latency p99 ${percentile(audience.latencies, 0.99).toFixed(1)} ms`,
+  );
+  expect(sentFrames() - sentBefore).toBeGreaterThan(STREAMS * 24 * SECONDS);
+  expect({ lost: audience.lost, duplicates: audience.duplicates, rejected: audience.rejected }).toEqual({
+    lost: 0,
+    duplicates: 0,
+    rejected: 0,
+  });
+  expect({ lost: after.lost, dropped: after.dropped, rejected: after.rejected }).toEqual({
+    lost: 0,
+    dropped: 0,
+    rejected: 0,
+  });
+  expect(outbound).toBe(inbound);
+  // Viewers count slices; each keyframe has one packet of parameter sets besides.
+  expect(audience.received + keyframes).toBe(outbound);
+
+  const workers = new Set((await server.paths()).map(({ worker }) => worker));
+  expect([...workers].sort()).toEqual([0, 1]);
+  for (const { state, restarts } of await server.workers())
+    expect({ state, restarts }).toEqual({ state: 'up', restarts: 0 });
+});
+
+function sentFrames(): number {
+  return cameras.reduce((total, camera) => total + camera.sentFrames, 0);
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
