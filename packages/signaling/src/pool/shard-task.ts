@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { WorkerBoot } from '@shardcast/shared';
 
 /** What the pool's threads are given. */
@@ -13,8 +15,7 @@ export type ShardTask = {
  */
 export default async function runShard({ entry, boot }: ShardTask): Promise<void> {
   try {
-    const worker: unknown = await import(entry);
-    await entryPoint(worker)(boot);
+    await entryPoint(await load(entry))(boot);
   } catch (error) {
     await new Promise(() => {
       setImmediate(() => {
@@ -22,6 +23,12 @@ export default async function runShard({ entry, boot }: ShardTask): Promise<void
       });
     });
   }
+}
+
+/** In a thread the development loader (tsx) hooks `require` alone; built code is plain ESM. */
+function load(entry: string): Promise<unknown> {
+  if (!entry.endsWith('.ts')) return import(entry);
+  return Promise.resolve(createRequire(import.meta.url)(fileURLToPath(entry)));
 }
 
 function entryPoint(module: unknown): (boot: WorkerBoot) => Promise<void> {
