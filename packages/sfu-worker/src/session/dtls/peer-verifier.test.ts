@@ -4,10 +4,15 @@ import { Seeded } from '../../../test/rtp/seeded.ts';
 import { type Certificate, makeCertificate } from './certificate.ts';
 import { PeerVerifier } from './peer-verifier.ts';
 
+const CLIENT_HELLO = 1;
+const SERVER_HELLO = 2;
+const HELLO_VERIFY_REQUEST = 3;
 const CERTIFICATE = 11;
 const SERVER_KEY_EXCHANGE = 12;
+const CERTIFICATE_REQUEST = 13;
 const SERVER_HELLO_DONE = 14;
 const CERTIFICATE_VERIFY = 15;
+const CLIENT_KEY_EXCHANGE = 16;
 const FINISHED = 20;
 
 const ECDSA_SHA256 = Buffer.from([4, 3]);
@@ -49,67 +54,138 @@ function finished(label: string): Buffer {
   return hmac(Buffer.concat([hmac(seed), seed])).subarray(0, 12);
 }
 
-describe('a client of ours', () => {
-  test('is good with its certificate, its signature and its Finished', () => {
-    const server = verifier(false);
-    expect(server.check({ type: CERTIFICATE, body: certificate() })).toBeUndefined();
-    expect(server.check({ type: CERTIFICATE_VERIFY, body: signed(transcript) })).toBeUndefined();
-    expect(server.check({ type: FINISHED, body: finished('client finished') })).toBeUndefined();
+type Message = { readonly type: number; readonly body: Buffer };
+const empty = Buffer.alloc(0);
+
+/** All that a peer says, in order. werift reads the messages that have no body here; they prove nothing. */
+function clientFlights(): Message[] {
+  return [
+    { type: CLIENT_HELLO, body: empty },
+    { type: CLIENT_HELLO, body: empty }, // with the cookie
+    { type: CERTIFICATE, body: certificate() },
+    { type: CLIENT_KEY_EXCHANGE, body: empty },
+    { type: CERTIFICATE_VERIFY, body: signed(transcript) },
+    { type: FINISHED, body: finished('client finished') },
+  ];
+}
+function serverFlights(): Message[] {
+  return [
+    { type: HELLO_VERIFY_REQUEST, body: empty },
+    { type: SERVER_HELLO, body: empty },
+    { type: CERTIFICATE, body: certificate() },
+    { type: SERVER_KEY_EXCHANGE, body: serverKeyExchange() },
+    { type: CERTIFICATE_REQUEST, body: empty },
+    { type: SERVER_HELLO_DONE, body: empty },
+    { type: FINISHED, body: finished('server finished') },
+  ];
+}
+
+/** The first refusal, undefined when all was good. */
+function refusal(verifying: PeerVerifier, messages: readonly Message[]): string | undefined {
+  for (const message of messages) {
+    const refused = verifying.check(message);
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
+}
+const replaced = (messages: readonly Message[], type: number, body: Buffer): Message[] =>
+  messages.map((message) => (message.type === type ? { type, body } : message));
+
+describe.each([
+  { who: 'a client of ours', weAreClient: false, flights: clientFlights, mayLack: [CLIENT_HELLO] },
+  {
+    who: 'a server of ours',
+    weAreClient: true,
+    flights: serverFlights,
+    mayLack: [HELLO_VERIFY_REQUEST, CERTIFICATE_REQUEST],
+  },
+])('$who', ({ weAreClient, flights, mayLack }) => {
+  const at = (all: readonly Message[], i: number) => all[i] as Message;
+
+  test('is good with its certificate, its signature and its Finished, and may send that again', () => {
+    const messages = flights();
+    expect(refusal(verifier(weAreClient), [...messages, at(messages, messages.length - 1)])).toBeUndefined();
   });
 
-  test("cannot prove itself by a server's message, though its key signed that one", () => {
-    const server = verifier(false);
-    server.check({ type: CERTIFICATE, body: certificate() });
-    expect(server.check({ type: SERVER_KEY_EXCHANGE, body: serverKeyExchange() })).toMatch(/ServerKeyExchange/);
-    expect(server.check({ type: FINISHED, body: finished('client finished') })).toMatch(/before/);
+  test('cannot leave out a message that proves who it is', () => {
+    const messages = flights();
+    for (let i = 0; i < messages.length; i++) {
+      const { type } = at(messages, i);
+      const rest = messages.filter((_message, n) => n !== i);
+      if (i === messages.length - 1) continue; // without Finished there is no session
+      if (mayLack.includes(type)) expect(refusal(verifier(weAreClient), rest)).toBeUndefined();
+      else expect(refusal(verifier(weAreClient), rest), `without ${type}`).toMatch(/out of turn/);
+    }
   });
 
-  test("cannot finish with the server's label", () => {
-    const server = verifier(false);
-    server.check({ type: CERTIFICATE, body: certificate() });
-    server.check({ type: CERTIFICATE_VERIFY, body: signed(transcript) });
-    expect(server.check({ type: FINISHED, body: finished('server finished') })).toBe('Finished is wrong');
+  test('cannot say anything twice but its hello and its Finished, wherever it puts it', () => {
+    const messages = flights();
+    for (let from = 0; from < messages.length; from++) {
+      for (let to = from + 1; to <= messages.length; to++) {
+        const again = [...messages.slice(0, to), at(messages, from), ...messages.slice(to)];
+        const { type } = at(messages, from);
+        const isRepetition = to === from + 1 && (type === CLIENT_HELLO || type === FINISHED);
+        const isHello = type === CLIENT_HELLO && at(messages, to - 1).type === CLIENT_HELLO;
+        if (isRepetition || isHello) expect(refusal(verifier(weAreClient), again)).toBeUndefined();
+        else expect(refusal(verifier(weAreClient), again), `${type} again after ${to}`).toMatch(/out of turn/);
+      }
+    }
   });
 
-  test('cannot sign before it showed a certificate', () => {
-    expect(verifier(false).check({ type: CERTIFICATE_VERIFY, body: signed(transcript) })).toMatch(/signature is wrong/);
+  test('cannot change the order', () => {
+    const messages = flights();
+    for (let i = 0; i + 1 < messages.length; i++) {
+      const [one, other] = [at(messages, i), at(messages, i + 1)];
+      if (one.type === other.type) continue;
+      const swapped = [...messages.slice(0, i), other, one, ...messages.slice(i + 2)];
+      expect(refusal(verifier(weAreClient), swapped), `${other.type} before ${one.type}`).toMatch(/out of turn/);
+    }
+  });
+
+  test("cannot prove itself by the other role's messages, nor by unknown ones", () => {
+    const foreign = weAreClient
+      ? [CLIENT_HELLO, CLIENT_KEY_EXCHANGE, CERTIFICATE_VERIFY, 0, 4, 22, 255]
+      : [SERVER_HELLO, HELLO_VERIFY_REQUEST, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE, 0, 4, 22];
+    for (const type of foreign) {
+      const body = type === SERVER_KEY_EXCHANGE ? serverKeyExchange() : signed(transcript);
+      for (let i = 0; i <= flights().length; i++) {
+        const messages = flights();
+        messages.splice(i, 0, { type, body });
+        expect(refusal(verifier(weAreClient), messages)).toMatch(/out of turn/);
+      }
+    }
+  });
+
+  test("cannot finish with the other role's label", () => {
+    const label = weAreClient ? 'client finished' : 'server finished';
+    expect(refusal(verifier(weAreClient), replaced(flights(), FINISHED, finished(label)))).toBe('Finished is wrong');
   });
 });
 
-describe('a server of ours', () => {
-  test('is good with its certificate, its signed key and its Finished', () => {
-    const client = verifier(true);
-    expect(client.check({ type: CERTIFICATE, body: certificate() })).toBeUndefined();
-    expect(client.check({ type: SERVER_KEY_EXCHANGE, body: serverKeyExchange() })).toBeUndefined();
-    expect(client.check({ type: SERVER_HELLO_DONE, body: Buffer.alloc(0) })).toBeUndefined();
-    expect(client.check({ type: FINISHED, body: finished('server finished') })).toBeUndefined();
-  });
-
-  test('that does not sign its key is refused', () => {
-    const client = verifier(true);
-    client.check({ type: CERTIFICATE, body: certificate() });
-    expect(client.check({ type: SERVER_HELLO_DONE, body: Buffer.alloc(0) })).toMatch(/did not authenticate/);
-    expect(client.check({ type: CERTIFICATE_VERIFY, body: signed(transcript) })).toMatch(/CertificateVerify/);
-  });
+test('a signature over another transcript, or over another key, is refused', () => {
+  const other = signed(Buffer.concat([transcript, Buffer.from('x')]));
+  expect(refusal(verifier(false), replaced(clientFlights(), CERTIFICATE_VERIFY, other))).toMatch(/signature is wrong/);
+  const exchange = serverKeyExchange();
+  exchange[10] = (exchange[10] as number) ^ 1;
+  expect(refusal(verifier(true), replaced(serverFlights(), SERVER_KEY_EXCHANGE, exchange))).toMatch(
+    /signature is wrong/,
+  );
 });
 
 test('whatever comes, nothing is thrown and nothing forged is good', () => {
   const random = new Seeded(5246);
-  const valid = [
-    { type: CERTIFICATE, body: certificate() },
-    { type: SERVER_KEY_EXCHANGE, body: serverKeyExchange() },
-    { type: FINISHED, body: finished('server finished') },
-  ];
+  const valid = serverFlights();
+  const proofs = valid.flatMap(({ body }, at) => (body.length > 0 ? [at] : []));
   for (let round = 0; round < 1500; round++) {
     const client = verifier(true);
-    const at = round % valid.length;
-    for (const message of valid.slice(0, at)) client.check(message);
-    const { type, body } = valid[at] as (typeof valid)[number];
+    const at = proofs[round % proofs.length] as number;
+    expect(refusal(client, valid.slice(0, at))).toBeUndefined();
+    const { type, body } = valid[at] as Message;
     const forged = round % 4 === 0 ? random.bytes(random.below(100)) : random.mutate(body);
-    const refusal = client.check({ type, body: forged });
+    const refused = client.check({ type, body: forged });
     // What follows the certificate or the signature is not read.
     const isSame = forged.subarray(0, body.length).equals(body) && type !== FINISHED;
     const hasSameCertificate = type === CERTIFICATE && forged.subarray(3, body.length).equals(body.subarray(3));
-    if (!isSame && !hasSameCertificate && !forged.equals(body)) expect(refusal).toBeTypeOf('string');
+    if (!isSame && !hasSameCertificate && !forged.equals(body)) expect(refused).toBeTypeOf('string');
   }
 });

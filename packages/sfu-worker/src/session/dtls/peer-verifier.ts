@@ -1,13 +1,38 @@
 import { createHash, createHmac, type KeyObject, verify, X509Certificate } from 'node:crypto';
 
-/** RFC 5246 §7.4. */
+/** RFC 5246 §7.4, RFC 6347 §4.3.2. */
 const MESSAGE = {
+  CLIENT_HELLO: 1,
+  SERVER_HELLO: 2,
+  HELLO_VERIFY_REQUEST: 3,
   CERTIFICATE: 11,
   SERVER_KEY_EXCHANGE: 12,
+  CERTIFICATE_REQUEST: 13,
   SERVER_HELLO_DONE: 14,
   CERTIFICATE_VERIFY: 15,
+  CLIENT_KEY_EXCHANGE: 16,
   FINISHED: 20,
 } as const;
+
+type Turn = { readonly type: number; readonly mayRepeat?: true; readonly mayLack?: true };
+
+/** What each role says, in this order and nothing else (RFC 6347 §4.2.4). Repeated are hellos, and the last flight. */
+const FROM_CLIENT: readonly Turn[] = [
+  { type: MESSAGE.CLIENT_HELLO, mayRepeat: true },
+  { type: MESSAGE.CERTIFICATE },
+  { type: MESSAGE.CLIENT_KEY_EXCHANGE },
+  { type: MESSAGE.CERTIFICATE_VERIFY },
+  { type: MESSAGE.FINISHED, mayRepeat: true },
+];
+const FROM_SERVER: readonly Turn[] = [
+  { type: MESSAGE.HELLO_VERIFY_REQUEST, mayLack: true },
+  { type: MESSAGE.SERVER_HELLO },
+  { type: MESSAGE.CERTIFICATE },
+  { type: MESSAGE.SERVER_KEY_EXCHANGE },
+  { type: MESSAGE.CERTIFICATE_REQUEST, mayLack: true },
+  { type: MESSAGE.SERVER_HELLO_DONE },
+  { type: MESSAGE.FINISHED, mayRepeat: true },
+];
 
 /** SignatureAndHashAlgorithm (RFC 5246 §7.4.1.4.1) to the hash; the key says whether it is RSA or ECDSA. */
 const SIGNATURE_HASHES: Readonly<Record<number, string>> = {
@@ -40,6 +65,8 @@ export class PeerVerifier {
   readonly #fingerprint: Fingerprint;
   readonly #weAreClient: boolean;
   readonly #state: HandshakeState;
+  /** Index of the message that came last, in what the peer's role says. */
+  #turn = -1;
   #peerKey: KeyObject | undefined;
   #isVerified = false;
 
@@ -51,21 +78,35 @@ export class PeerVerifier {
 
   /** @returns why the peer must be refused, undefined when the message is good so far. */
   check({ type, body }: HandshakeMessage): string | undefined {
+    // werift acts on any message at any time. A ClientKeyExchange after the CertificateVerify would replace the keys of
+    // the peer that proved itself by those of whoever sent it, without a trace in the transcript that is signed.
+    if (!this.#isInTurn(type)) return `handshake message ${type} came out of turn`;
     switch (type) {
       case MESSAGE.CERTIFICATE:
         return this.#certificate(body);
-      // Each role signs its own message: the other's, replayed from elsewhere, proves nothing here.
       case MESSAGE.SERVER_KEY_EXCHANGE:
-        return this.#weAreClient ? this.#serverKeyExchange(body) : 'a client sent ServerKeyExchange';
-      case MESSAGE.SERVER_HELLO_DONE:
-        return this.#isVerified ? undefined : 'the server did not authenticate';
+        return this.#serverKeyExchange(body);
       case MESSAGE.CERTIFICATE_VERIFY:
-        return this.#weAreClient ? 'a server sent CertificateVerify' : this.#certificateVerify(body);
+        return this.#certificateVerify(body);
       case MESSAGE.FINISHED:
         return this.#finished(body);
       default:
         return undefined;
     }
+  }
+
+  #isInTurn(type: number): boolean {
+    const order = this.#weAreClient ? FROM_SERVER : FROM_CLIENT;
+    const last = order[this.#turn];
+    if (last?.type === type) return last.mayRepeat === true;
+    for (let turn = this.#turn + 1; turn < order.length; turn++) {
+      if (order[turn]?.type === type) {
+        this.#turn = turn;
+        return true;
+      }
+      if (order[turn]?.mayLack !== true) return false;
+    }
+    return false;
   }
 
   #certificate(body: Buffer): string | undefined {
