@@ -101,18 +101,19 @@ export class UdpMux {
 
   unregister(endpoint: MuxEndpoint): void {
     this.#byUfrag.delete(endpoint.ufrag);
-    const former = this.#former.get(endpoint);
-    if (former !== undefined) this.#byUfrag.delete(former.ufrag);
-    this.#former.delete(endpoint);
+    this.#forgetFormer(endpoint);
     for (const remote of this.#addressesOf.get(endpoint) ?? []) this.#unbind(remote, endpoint);
     this.#addressesOf.delete(endpoint);
   }
 
-  /** ICE restart: gives the endpoint new credentials; the old ones serve until a check comes with the new. */
+  /** ICE restart: gives the endpoint new credentials; those that the peer uses serve until a check comes with the new. */
   rename(endpoint: MuxEndpoint, credentials: { ufrag: string; pwd: string }, peerUfrag: string): void {
-    const older = this.#former.get(endpoint);
-    if (older !== undefined) this.#byUfrag.delete(older.ufrag);
-    this.#former.set(endpoint, { ufrag: endpoint.ufrag, pwd: endpoint.pwd, peerUfrag: endpoint.peerUfrag });
+    if (this.#former.has(endpoint)) {
+      // A restart before any check with the last one's credentials: the peer is still on those of before (RFC 8445 §9).
+      this.#byUfrag.delete(endpoint.ufrag);
+    } else {
+      this.#former.set(endpoint, { ufrag: endpoint.ufrag, pwd: endpoint.pwd, peerUfrag: endpoint.peerUfrag });
+    }
     endpoint.ufrag = credentials.ufrag;
     endpoint.pwd = credentials.pwd;
     endpoint.peerUfrag = peerUfrag;
@@ -161,6 +162,11 @@ export class UdpMux {
   #receive(datagram: Buffer, from: RemoteInfo): void {
     this.#count(WORKER.datagramsIn);
     if (datagram.length === 0) return;
+    // A spoofed one that UDP cannot answer (RFC 768: port 0 is "not used"); `send` to it would throw.
+    if (from.port === 0) {
+      this.#count(WORKER.droppedUnknownSource);
+      return;
+    }
     try {
       // RFC 7983 §7: 0..3 is STUN.
       if ((datagram[0] as number) < 4) {
@@ -191,8 +197,10 @@ export class UdpMux {
       return;
     }
     const bound = this.#byAddress.get(from.port)?.get(from.address);
-    // An HMAC is worth something to an attacker who guessed a ufrag: strangers get few of them.
-    if (bound?.endpoint !== endpoint && !this.#limiter.admit(from.address)) {
+    // An HMAC is worth something to an attacker who learnt a ufrag: strangers that fail get few of them. An address that
+    // was proved is not slowed, or its checks could be choked by forging them.
+    const isStranger = bound?.endpoint !== endpoint;
+    if (isStranger && !this.#limiter.admits(from.address)) {
       this.#count(WORKER.stunRejectedRate);
       return;
     }
@@ -204,6 +212,7 @@ export class UdpMux {
       !verifyRequest(datagram, request, credentials.pwd)
     ) {
       this.#count(WORKER.stunRejectedIntegrity);
+      if (isStranger) this.#limiter.failed(from.address);
       return;
     }
     if (isCurrent) this.#forgetFormer(endpoint);
