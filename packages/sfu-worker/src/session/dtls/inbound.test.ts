@@ -149,6 +149,25 @@ describe('refused and counted', () => {
     expect(messages()).toEqual([]);
   });
 
+  test('unfinished messages that together would take more than 64 KiB of memory', () => {
+    const { inbound, messages } = receiver();
+    const large = Buffer.alloc(16 * 1024, 5);
+    for (let sequence = 0; sequence < 6; sequence++) inbound.feed(plain(CERTIFICATE, sequence, large, 0, 1));
+    expect(inbound.dropped).toBe(2);
+    for (let sequence = 0; sequence < 3; sequence++) inbound.feed(plain(CERTIFICATE, sequence, large));
+    expect(messages()).toHaveLength(3); // what was begun goes on
+    inbound.feed(plain(CERTIFICATE, 4, Buffer.alloc(100), 0, 50)); // and there is room again
+    expect(inbound.dropped).toBe(2);
+  });
+
+  test('encrypted messages of more than 64 KiB, though the peer is known', () => {
+    const { inbound, records } = receiver();
+    inbound.release();
+    for (let n = 0; n < 70; n++) inbound.feed(record(HANDSHAKE, 1, Buffer.alloc(1024 - 13), n));
+    expect(records).toHaveLength(64);
+    expect(inbound.dropped).toBe(6);
+  });
+
   test('a message full of holes is begun anew, not kept as hundreds of pieces', () => {
     const { inbound, messages } = receiver();
     const whole = new Seeded(2).bytes(4000);

@@ -8,6 +8,8 @@ import { type Fingerprint, PeerVerifier } from './peer-verifier.ts';
 
 const CERTIFICATE_VERIFY = 15;
 const GCM_IV_BYTES = 4;
+/** werift's number for a handshake that is over: no flight is repeated from here on. */
+const LAST_FLIGHT = 7;
 
 type Werift = typeof import('werift');
 let werift: Werift | undefined;
@@ -83,7 +85,7 @@ export class SecureChannel {
     if (active) this.#inbound.release();
     this.#verifyBeforeWerift(dtls);
     dtls.onError.subscribe((error) => {
-      if (this.#state !== 'ready') this.#fail(`DTLS: ${error.message}`);
+      if (this.#state !== 'ready') this.#fail(`DTLS: ${describe(error)}`);
     });
     dtls.onConnect.once(() => this.#connected(dtls));
   }
@@ -94,7 +96,7 @@ export class SecureChannel {
     this.#state = 'started';
     if (this.#dtls === undefined || !('connect' in this.#dtls)) return;
     this.#dtls.connect().catch((error: unknown) => {
-      if (this.#state === 'started') this.#fail(error instanceof Error ? error.message : String(error));
+      if (this.#state === 'started') this.#fail(`DTLS: ${describe(error)}`);
     });
   }
 
@@ -184,12 +186,18 @@ export class SecureChannel {
     this.#options.onFail(reason);
   }
 
-  /** werift's flight timers run on for seconds: they must find nothing to send with. */
+  /** werift's flight timers would run for half a minute: they must find nothing to send, with or for. */
   #detach(): void {
+    if (this.#dtls !== undefined) this.#dtls.dtls.flight = LAST_FLIGHT;
     this.#dtls = undefined;
     this.#transport.onData = () => {};
     if (this.#state === 'ended') this.#transport.send = async () => {};
   }
+}
+
+/** werift also throws strings, and errors without a message. */
+function describe(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)) || 'the handshake failed';
 }
 
 function base64(bytes: Uint8Array | undefined): string {
