@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Browser, connectionsMade, inboundVideo, movingPicture } from './support/chromium.ts';
+import {
+  Browser,
+  connectionsMade,
+  inboundVideo,
+  movingPicture,
+  NOTICEABLE_FREEZE_SECONDS,
+} from './support/chromium.ts';
 import { RtspCamera } from './support/rtsp-camera.ts';
 import { type PathShape, TestServer, until } from './support/server.ts';
 
@@ -58,12 +64,16 @@ test('a worker that is killed costs its own viewers a reconnect, and the other w
     () => `no picture after the worker's death: ${server.log.slice(-1500)}`,
   );
   const recoveryMs = performance.now() - killedAtMs;
-  console.log(`new frames ${recoveryMs.toFixed(0)} ms after the worker was killed`);
   await movingPicture(lostPage);
 
   const keptAfter = await inboundVideo(keptPage);
+  console.log(
+    `new frames ${recoveryMs.toFixed(0)} ms after the worker was killed; ` +
+      `the other viewer froze ${(keptAfter?.freezeCount ?? 0) - keptBefore.freezeCount} times`,
+  );
   const watchedSeconds = (performance.now() - watchedFromMs) / 1000;
-  expect(keptAfter).toMatchObject({ packetsLost: 0, freezeCount: keptBefore.freezeCount });
+  expect(keptAfter?.packetsLost).toBe(0);
+  expect((keptAfter?.freezeSeconds ?? 0) - keptBefore.freezeSeconds).toBeLessThan(NOTICEABLE_FREEZE_SECONDS);
   expect((keptAfter?.framesDecoded ?? 0) - keptBefore.framesDecoded).toBeGreaterThan(0.9 * FPS * watchedSeconds - 5);
   expect(await connectionsMade(keptPage)).toBe(1);
   await movingPicture(keptPage, (keptAfter?.framesDecoded ?? 0) + 10);
