@@ -9,9 +9,6 @@ import type { Home, PathState, StreamRegistry } from './stream-registry.ts';
 /** What paths need of a shard. */
 export type PathShard = Pick<Shard, 'worker' | 'state' | 'telemetry' | 'request' | 'eventLoopUtilization'>;
 
-/** A stream that saw this many deaths within a minute takes no other worker down. */
-const CONFINED_AFTER_DEATHS = 2;
-
 export type HousingOptions = {
   readonly shards: readonly PathShard[];
   readonly streams: StreamRegistry;
@@ -79,7 +76,7 @@ export class Housing {
   /** A suspect stays with the worker that it may have killed, so that the next death hits nobody new. */
   #allowed(state: PathState, nowMs: number): readonly PathShard[] {
     const { name, lostWorker } = state;
-    const isConfined = lostWorker !== undefined && this.#quarantine.deaths(name, nowMs) >= CONFINED_AFTER_DEATHS;
+    const isConfined = lostWorker !== undefined && this.#quarantine.isSuspect(name, nowMs);
     return isConfined ? this.#shards.filter(({ worker }) => worker === lostWorker) : this.#shards;
   }
 

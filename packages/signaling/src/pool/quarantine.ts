@@ -1,15 +1,17 @@
-/** Deaths of its worker within WINDOW_MS that make a stream the suspect. */
+/** Deaths of its worker within WINDOW_MS that begin an investigation. */
 const MAX_DEATHS = 3;
+/** A stream that was there this often is better kept away from healthy workers. */
+const SUSPECT_DEATHS = 2;
 const WINDOW_MS = 60_000;
 /** Then it may try again. */
 const RELEASE_MS = 5 * 60_000;
 /** How long the others must run without another death until they are believed innocent. */
 const TRIAL_MS = 15_000;
 
-/** Several streams were there equally often: some run, some are held back, and the next death tells which it was. */
-type Trial = {
-  readonly running: ReadonlySet<string>;
-  readonly held: ReadonlySet<string>;
+/** One of `suspects` keeps killing its worker. While some are `held`, the next death tells on which side it is. */
+type Investigation = {
+  readonly suspects: readonly string[];
+  readonly held: readonly string[];
   readonly untilMs: number;
 };
 
@@ -20,46 +22,47 @@ export type Verdict = {
   readonly heldBack: readonly string[];
 };
 
+const NOBODY: Verdict = { quarantined: [], heldBack: [] };
+
 /**
- * Which streams keep killing their worker (goal R3). All streams of a worker that dies are suspects; the ones that were
- * there most often, three times in a minute at least, are the prime suspects. One prime suspect is quarantined. Of
- * several, half are held back for a moment: if the worker dies again, those are cleared and the other half is divided;
- * if it lives, the running half is cleared. So one guilty stream among n is found with about log2(n) more deaths, and
- * nobody sits out five minutes for having been near. Pure: time is an argument.
+ * Which streams keep killing their worker (goal R3). All streams of a worker that dies are suspects; those that were
+ * there most often, three times in a minute at least, are the prime suspects. One alone is quarantined. Of several,
+ * half are held back for a moment: if the worker dies again, it was one of the running half; if it lives, one of the
+ * other. So one guilty stream among n is found with log2(n) more deaths, and nobody sits out five minutes for having
+ * been near. Pure: time is an argument.
  */
 export class Quarantine {
-  /** Times of the deaths a stream was there at, within the window. */
+  /** Times of the deaths a stream was there at that no investigation explains, within the window. */
   readonly #deaths = new Map<string, number[]>();
   readonly #quarantinedUntilMs = new Map<string, number>();
-  #trials: Trial[] = [];
+  #investigations: Investigation[] = [];
 
   /** @param residents the streams that lived on the worker. Not to be called when the worker was ended on purpose. */
   workerDied(residents: readonly string[], nowMs: number): Verdict {
     this.#settle(nowMs);
     const present = new Set(residents);
-    for (const trial of this.#trials) {
-      if (![...trial.running].some((stream) => present.has(stream))) continue;
-      this.#trials = this.#trials.filter((other) => other !== trial);
-      for (const stream of trial.held) this.#deaths.delete(stream);
+    for (const investigation of this.#investigations) {
+      const { suspects, held } = investigation;
+      const running = suspects.filter((stream) => present.has(stream) && !held.includes(stream));
+      if (running.length === 0) continue;
+      this.#investigations = this.#investigations.filter((other) => other !== investigation);
+      return this.#examine(running, nowMs);
     }
     for (const stream of present) this.#deaths.set(stream, [...(this.#deaths.get(stream) ?? []), nowMs]);
-
-    const most = Math.max(0, ...residents.map((stream) => this.deaths(stream, nowMs)));
-    if (most < MAX_DEATHS) return { quarantined: [], heldBack: [] };
-    const primes = [...present].filter((stream) => this.deaths(stream, nowMs) === most);
-    if (primes.length === 1) {
-      for (const stream of primes) this.#quarantinedUntilMs.set(stream, nowMs + RELEASE_MS);
-      return { quarantined: primes, heldBack: [] };
-    }
-    const held = primes.slice(0, Math.floor(primes.length / 2));
-    const running = primes.slice(held.length);
-    this.#trials.push({ running: new Set(running), held: new Set(held), untilMs: nowMs + TRIAL_MS });
-    return { quarantined: [], heldBack: held };
+    const most = Math.max(0, ...Array.from(present, (stream) => this.#deathsOf(stream)));
+    if (most < MAX_DEATHS) return NOBODY;
+    return this.#examine(
+      [...present].filter((stream) => this.#deathsOf(stream) === most),
+      nowMs,
+    );
   }
 
-  /** Deaths within the last minute that the stream was there at. */
-  deaths(stream: string, nowMs: number): number {
-    return (this.#deaths.get(stream) ?? []).filter((at) => nowMs - at < WINDOW_MS).length;
+  /** Whether it may well be what killed its worker: it should not be given a healthy one. */
+  isSuspect(stream: string, nowMs: number): boolean {
+    this.#settle(nowMs);
+    return (
+      this.#deathsOf(stream) >= SUSPECT_DEATHS || this.#investigations.some(({ suspects }) => suspects.includes(stream))
+    );
   }
 
   /** Why a stream may not start; undefined when it may. */
@@ -68,35 +71,54 @@ export class Quarantine {
     const untilMs = this.#quarantinedUntilMs.get(stream);
     if (untilMs !== undefined) {
       const minutes = Math.ceil((untilMs - nowMs) / 60_000);
-      return `its worker died ${MAX_DEATHS} times within a minute; it may try again in ${minutes} min`;
+      return `it keeps killing its worker, ${MAX_DEATHS} times or more within a minute; it may try again in ${minutes} min`;
     }
-    const trial = this.#trials.find(({ held }) => held.has(stream));
-    if (trial === undefined) return undefined;
-    const suspects = trial.held.size + trial.running.size;
-    const seconds = Math.ceil((trial.untilMs - nowMs) / 1000);
-    return `one of ${suspects} streams keeps bringing its worker down; it waits ${seconds} s while others are tried`;
+    const investigation = this.#investigations.find(({ held }) => held.includes(stream));
+    if (investigation === undefined) return undefined;
+    const seconds = Math.ceil((investigation.untilMs - nowMs) / 1000);
+    return `one of ${investigation.suspects.length} streams keeps killing its worker; it waits ${seconds} s while others are tried`;
   }
 
   /** Its configuration changed, or an operator says so. */
   release(stream: string): void {
     this.#deaths.delete(stream);
     this.#quarantinedUntilMs.delete(stream);
-    this.#trials = this.#trials.filter(({ held }) => !held.has(stream));
+    const without = (streams: readonly string[]) => streams.filter((other) => other !== stream);
+    this.#investigations = this.#investigations
+      .map(({ suspects, held, untilMs }) => ({ suspects: without(suspects), held: without(held), untilMs }))
+      .filter(({ suspects }) => suspects.length > 0);
+  }
+
+  #examine(suspects: readonly string[], nowMs: number): Verdict {
+    for (const stream of suspects) this.#deaths.delete(stream);
+    if (suspects.length === 1) {
+      for (const stream of suspects) this.#quarantinedUntilMs.set(stream, nowMs + RELEASE_MS);
+      return { quarantined: suspects, heldBack: [] };
+    }
+    const held = suspects.slice(0, Math.floor(suspects.length / 2));
+    this.#investigations.push({ suspects, held, untilMs: nowMs + TRIAL_MS });
+    return { quarantined: [], heldBack: held };
+  }
+
+  #deathsOf(stream: string): number {
+    return this.#deaths.get(stream)?.length ?? 0;
   }
 
   #settle(nowMs: number): void {
-    for (const { running, untilMs } of this.#trials) {
-      if (untilMs > nowMs) continue;
-      for (const stream of running) this.#deaths.delete(stream);
-    }
-    this.#trials = this.#trials.filter(({ untilMs }) => untilMs > nowMs);
+    this.#investigations = this.#investigations.flatMap((investigation) => {
+      const { held, untilMs } = investigation;
+      if (untilMs > nowMs) return [investigation];
+      // The worker lived without them: they run again, and are watched for a while.
+      const watchedUntilMs = untilMs + WINDOW_MS;
+      return held.length > 0 && watchedUntilMs > nowMs ? [{ suspects: held, held: [], untilMs: watchedUntilMs }] : [];
+    });
     for (const [stream, untilMs] of this.#quarantinedUntilMs) {
-      if (untilMs <= nowMs) this.release(stream);
+      if (untilMs <= nowMs) this.#quarantinedUntilMs.delete(stream);
     }
     for (const [stream, deaths] of this.#deaths) {
-      if (deaths.every((at) => nowMs - at >= WINDOW_MS)) this.#deaths.delete(stream);
-      // The list stays short: a worker's back-off bounds its deaths a minute.
-      else if (deaths.length > MAX_DEATHS * 4) this.#deaths.set(stream, deaths.slice(-MAX_DEATHS * 4));
+      const recent = deaths.filter((at) => nowMs - at < WINDOW_MS);
+      if (recent.length === 0) this.#deaths.delete(stream);
+      else if (recent.length < deaths.length) this.#deaths.set(stream, recent);
     }
   }
 }

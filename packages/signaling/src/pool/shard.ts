@@ -30,7 +30,6 @@ const SILENT_MS = 5000;
 const START_MS = 10_000;
 /** A thread that was up this long was healthy: its successor starts at once. */
 const HEALTHY_MS = 5000;
-const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 10_000;
 const BACKOFF_JITTER = 0.2;
 const UTILIZATION_MS = 1000;
@@ -63,6 +62,7 @@ export type ShardOptions = {
   readonly cpuSeconds: (systemThreadId: number) => number;
   readonly log: Logger;
   readonly clock: () => number;
+  readonly firstBackoffMs: number;
   readonly onUp: () => void;
   readonly onLost: (loss: WorkerLoss) => void;
   readonly onEvent: (event: WorkerEvent) => void;
@@ -270,18 +270,19 @@ export class Shard implements ShardView {
       this.#onEnd();
       return;
     }
-    const wasHealthy = this.#options.clock() - this.#upAtMs > HEALTHY_MS;
+    const loss = this.#killedBecause ?? { reason: message, isDeliberate: false };
+    const wasHealthy = loss.isDeliberate || this.#options.clock() - this.#upAtMs > HEALTHY_MS;
     this.#failures = wasHealthy ? 0 : this.#failures + 1;
     this.state = 'restarting';
     this.restarts++;
     this.#respawn = setTimeout(() => this.start(), this.#backoffMs());
-    this.#options.onLost(this.#killedBecause ?? { reason: message, isDeliberate: false });
+    this.#options.onLost(loss);
   }
 
   /** The first death is answered at once; a thread that dies young again and again must not spin. */
   #backoffMs(): number {
     if (this.#failures <= 1) return 0;
-    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (this.#failures - 2));
+    const backoffMs = Math.min(MAX_BACKOFF_MS, this.#options.firstBackoffMs * 2 ** (this.#failures - 2));
     return backoffMs * (1 + BACKOFF_JITTER * (2 * Math.random() - 1));
   }
 }

@@ -9,6 +9,7 @@ import type { ShardTask } from './shard-task.ts';
 /** How often heartbeats are looked at: half of what a worker beats with keeps detection under 1.25 s. */
 const WATCH_MS = 125;
 const STOP_DEADLINE_MS = 3000;
+const FIRST_BACKOFF_MS = 250;
 /** What the threads load; the worker package's entry is loaded by it. */
 const TASK = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './shard-task.ts' : './shard-task.js', import.meta.url),
@@ -25,6 +26,8 @@ export type WorkerPoolOptions = {
   readonly log: Logger;
   /** Monotonic ms. */
   readonly clock: () => number;
+  /** The first delay for a worker that dies young twice; it doubles. */
+  readonly firstBackoffMs?: number;
 };
 
 export type PoolListener = {
@@ -40,7 +43,7 @@ export class WorkerPool {
   readonly #watch: NodeJS.Timeout;
 
   constructor(options: WorkerPoolOptions, listener: PoolListener) {
-    const { workers, log, clock } = options;
+    const { workers, log, clock, firstBackoffMs = FIRST_BACKOFF_MS } = options;
     this.#piscina = new Piscina({
       filename: TASK,
       minThreads: workers,
@@ -69,6 +72,7 @@ export class WorkerPool {
           cpuSeconds: threadCpuSeconds,
           log,
           clock,
+          firstBackoffMs,
           onUp: () => listener.onUp(worker),
           onLost: (loss) => listener.onLost(worker, loss),
           onEvent: (event) => listener.onEvent(worker, event),
