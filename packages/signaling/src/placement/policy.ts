@@ -27,7 +27,7 @@ const LOAD_BOUND = 1.25;
 const DEFAULT_COST = 0.01;
 /** One very hot or idle neighbour says little about the next stream. */
 const MAX_COST = 0.25;
-/** The least that a stream counts. It alone decides where CPU is not measured, and then by number. */
+/** The least that a stream counts: where CPU is not measured, all count this, and so their number decides. */
 const MIN_COST = 0.001;
 
 /**
@@ -69,7 +69,7 @@ export function place(stream: string, candidates: readonly Candidate[], current?
 function expectedCost(candidates: readonly Candidate[]): number {
   const load = candidates.reduce((sum, candidate) => sum + candidate.load, 0);
   const measured = candidates.reduce((sum, { streams, unmeasured }) => sum + streams - unmeasured, 0);
-  if (measured <= 0 || load <= 0) return DEFAULT_COST;
+  if (measured <= 0) return DEFAULT_COST;
   return Math.min(MAX_COST, Math.max(MIN_COST, load / measured));
 }
 
