@@ -14,7 +14,7 @@ const counterWords = new Int32Array(counterBytes.buffer, counterBytes.byteOffset
 
 /**
  * AES-128 counter mode for runs of packets of one sender (RFC 3711 §4.1.1). AES in ECB mode with a standing key makes the
- * keystream of many packets in one call; a cipher object a packet costs four times as much (docs/benchmarks.md).
+ * keystream of many packets in one call; a cipher object a packet costs four times as much (bench/srtp.bench.ts).
  */
 export class CounterMode {
   readonly #ecb: Cipher;
@@ -94,12 +94,16 @@ export class CounterMode {
   }
 }
 
-/** The view used last: a worker's packets all lie in one pool, so it is made once. */
-let viewed: { readonly buffer: ArrayBufferLike; readonly words: Int32Array } | undefined;
+/** Views used last: a worker's packets lie in one pool on the way out, and in one scratch on the way in. */
+let recent: Int32Array = new Int32Array(0);
+let former: Int32Array = new Int32Array(0);
 
 function wordsOf(buffer: ArrayBufferLike): Int32Array {
-  if (viewed?.buffer !== buffer) viewed = { buffer, words: new Int32Array(buffer, 0, buffer.byteLength >>> 2) };
-  return viewed.words;
+  if (recent.buffer === buffer) return recent;
+  const found = former.buffer === buffer ? former : new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+  former = recent;
+  recent = found;
+  return found;
 }
 
 /** bytes[from, from + length) ^= keystream[at, …), by words where both sides are aligned. */

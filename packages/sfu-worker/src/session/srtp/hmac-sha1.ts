@@ -7,7 +7,7 @@ export const HMAC_HEADROOM = BLOCK_BYTES;
 
 /**
  * HMAC-SHA1 (RFC 2104) as two one-shot hashes. An `Hmac` object costs 2.7 us of CPU a packet of 1,165 bytes, `hash` into a
- * string 1.3 (docs/benchmarks.md): most of the former is the object, not SHA-1.
+ * string 1.3 (bench/srtp.bench.ts): most of the former is the object, not SHA-1.
  */
 export class HmacSha1 {
   readonly #inner = Buffer.alloc(BLOCK_BYTES, 0x36);

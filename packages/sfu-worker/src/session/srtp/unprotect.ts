@@ -1,4 +1,6 @@
 import { createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { CounterMode } from './counter-mode.ts';
+import { HMAC_HEADROOM, HmacSha1 } from './hmac-sha1.ts';
 import {
   type DirectionKeys,
   deriveDirection,
@@ -8,6 +10,15 @@ import {
   writeIv,
 } from './session-keys.ts';
 
+/** What fits an Ethernet frame goes the fast way; larger packets, which only loopback carries, the plain one. */
+const MAX_FAST_BYTES = 2048;
+
+/**
+ * A packet's copy, with what `HmacSha1` needs around it, aligned for `CounterMode`, and always the same memory: a
+ * datagram is neither. One thread opens one packet at a time.
+ */
+const copy = Buffer.alloc(HMAC_HEADROOM + MAX_FAST_BYTES + 4 + SHA1_80_TAG_BYTES);
+
 /** One direction's receiving side. Replay is the caller's to check: RTP before (`guessIndex`), RTCP after. */
 export class SrtpReceiver {
   readonly profile: SrtpProfile;
@@ -16,12 +27,21 @@ export class SrtpReceiver {
   readonly #keys: DirectionKeys;
   readonly #iv: Buffer;
   readonly #rollover = Buffer.alloc(4);
+  readonly #counterMode: CounterMode | undefined;
+  readonly #hmac: HmacSha1 | undefined;
+  readonly #start = Int32Array.of(HMAC_HEADROOM);
+  readonly #length = new Int32Array(1);
+  readonly #index = new Float64Array(1);
 
   /** @param masterKey base64; @param masterSalt base64 */
   constructor(profile: SrtpProfile, masterKey: string, masterSalt: string) {
     this.profile = profile;
     this.#keys = deriveDirection(profile, masterKey, masterSalt);
     this.#iv = Buffer.alloc(profile === 7 ? 12 : 16);
+    if (profile === 1) {
+      this.#counterMode = new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
+      this.#hmac = new HmacSha1(this.#keys.rtp.authentication);
+    }
   }
 
   /**
@@ -33,6 +53,9 @@ export class SrtpReceiver {
     const body = start + headerLength;
     const plainEnd = end - tag;
     if (plainEnd < body || index < 0) return -1;
+    if (this.#counterMode !== undefined && this.#hmac !== undefined && end - start <= MAX_FAST_BYTES) {
+      return this.#openFast(this.#counterMode, this.#hmac, bytes, start, plainEnd, headerLength, index);
+    }
     const roc = Math.floor(index / 0x1_0000);
     const { encryption, authentication, salt } = this.#keys.rtp;
     writeIv(this.#iv, salt, bytes.readUInt32BE(start + 8), roc, index % 0x1_0000);
@@ -80,6 +103,33 @@ export class SrtpReceiver {
       }
     }
     this.rtcpIndex = index;
+    return plainEnd;
+  }
+
+  /** What `unprotect` does under SHA1_80, with standing objects in place of two a packet. */
+  #openFast(
+    counterMode: CounterMode,
+    hmac: HmacSha1,
+    bytes: Buffer,
+    start: number,
+    plainEnd: number,
+    headerLength: number,
+    index: number,
+  ): number {
+    const end = HMAC_HEADROOM + plainEnd - start;
+    const tagAt = end + 4;
+    bytes.copy(copy, HMAC_HEADROOM, start, plainEnd);
+    copy.writeUInt32BE(Math.floor(index / 0x1_0000) >>> 0, end);
+    hmac.sign(copy, HMAC_HEADROOM, tagAt, tagAt, SHA1_80_TAG_BYTES);
+    let difference = 0; // in constant time: no early way out
+    for (let i = 0; i < SHA1_80_TAG_BYTES; i++) {
+      difference |= (copy[tagAt + i] as number) ^ (bytes[plainEnd + i] as number);
+    }
+    if (difference !== 0) return -1;
+    this.#length[0] = plainEnd - start;
+    this.#index[0] = index;
+    counterMode.applyRun(copy, this.#start, this.#length, this.#index, 1, headerLength);
+    copy.copy(bytes, start + headerLength, HMAC_HEADROOM + headerLength, end);
     return plainEnd;
   }
 
