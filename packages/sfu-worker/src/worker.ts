@@ -13,7 +13,7 @@ import {
   type WorkerSettings,
 } from '@shardcast/shared';
 import { monotonicEpochMs } from './clock.ts';
-import { type SessionContext, WhepSession } from './egress/whep-session.ts';
+import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
 import { selectFastPath } from './fastpath/select.ts';
 import type { WorkerLog } from './forward/ingest.ts';
@@ -27,6 +27,7 @@ import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
 import { loadDtls } from './session/dtls/secure-channel.ts';
+import type { SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
 
 /** Largest SRTP tag and RTP header: what is left of a UDP payload is RTP payload. */

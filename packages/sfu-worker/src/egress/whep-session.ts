@@ -10,32 +10,24 @@ import {
 import { Leg, type LegTransport } from '../forward/leg.ts';
 import type { Reader, Stream } from '../forward/stream.ts';
 import { ntpFromUnixMs, type RtcpVisitor, readRtcp, writeSdesCname, writeSenderReport } from '../rtp/rtcp/index.ts';
-import { type PeerContext, PeerSession } from '../session/peer-session.ts';
-import { type AnswerTransport, buildAnswer, type MediaPlan } from '../session/sdp/answer.ts';
+import type { PeerHandler, PeerSession } from '../session/peer-session.ts';
+import type { MediaPlan } from '../session/sdp/answer.ts';
 import { matchCodec } from '../session/sdp/codec-match.ts';
-import { type Offer, parseOffer } from '../session/sdp/offer.ts';
+import { parseOffer } from '../session/sdp/offer.ts';
+import {
+  type AcceptedOffer,
+  answerTo,
+  openPeer,
+  type SessionContext,
+  type SessionRequest,
+} from '../session/session-context.ts';
 
 const REPORT_BYTES = 128;
 /** The stream id of every answer: viewers see one MediaStream a session. */
 const CNAME = 'shardcast';
 
-export type SessionRequest = {
-  readonly session: string;
-  readonly slot: number;
-  readonly offer: string;
-};
-
-/** What sessions of a worker are made with. */
-export type SessionContext = PeerContext & {
-  readonly transport: () => AnswerTransport;
-  readonly credentials: () => { ufrag: string; pwd: string };
-  readonly nack: boolean;
-  /** Asks for `flush` of a publisher before the next turn of the event loop ends. */
-  readonly onFlushWanted: (publisher: { flush(): void }) => void;
-};
-
 /** A viewer (WHEP): one leg a track it takes, and the RTCP between us. */
-export class WhepSession implements Reader {
+export class WhepSession implements Reader, PeerHandler {
   readonly peer: PeerSession;
   readonly legs: Partial<Record<MediaKind, Leg>> = {};
   readonly #stream: Stream;
@@ -92,21 +84,13 @@ export class WhepSession implements Reader {
       throw new ShardcastError('SDP_UNACCEPTABLE', `the offer has no codec in common with "${stream.path}"`);
     }
     const credentials = context.credentials();
-    const session = new WhepSession(request, offer, credentials, tracks, stream, context, onClosed);
-    const answer = buildAnswer(offer, plan, {
-      ...context.transport(),
-      ...credentials,
-      setup: offer.transport.setup === 'passive' ? 'active' : 'passive',
-      streamId: CNAME,
-      nack: context.nack,
-    });
-    return { session, answer };
+    const accepted: AcceptedOffer = { kind: 'whep', path: stream.path, request, offer, credentials };
+    const session = new WhepSession(accepted, tracks, stream, context, onClosed);
+    return { session, answer: answerTo(accepted, plan, context, CNAME) };
   }
 
   private constructor(
-    request: SessionRequest,
-    offer: Offer,
-    credentials: { ufrag: string; pwd: string },
+    accepted: AcceptedOffer,
     tracks: TrackSnapshot[],
     stream: Stream,
     context: SessionContext,
@@ -116,20 +100,7 @@ export class WhepSession implements Reader {
     this.#context = context;
     this.#onClosed = onClosed;
     this.#tracks = tracks;
-    this.peer = new PeerSession(
-      {
-        id: request.session,
-        kind: 'whep',
-        path: stream.path,
-        slot: request.slot,
-        ...credentials,
-        peerUfrag: offer.transport.ufrag,
-        peerFingerprint: offer.transport.fingerprint,
-        active: offer.transport.setup === 'passive',
-      },
-      context,
-      this,
-    );
+    this.peer = openPeer(accepted, context, this);
     this.#bornMs = context.clock();
   }
 

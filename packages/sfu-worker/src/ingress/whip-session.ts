@@ -7,15 +7,21 @@ import {
   trackCounter,
   WORKER,
 } from '@shardcast/shared';
-import type { SessionContext, SessionRequest } from '../egress/whep-session.ts';
 import type { SourceSink, SourceTrack, Upstream } from '../forward/ingest.ts';
 import type { Stream } from '../forward/stream.ts';
 import { writePli, writeReceiverReport } from '../rtp/rtcp/index.ts';
 import { RtpView } from '../rtp/view.ts';
-import { PeerSession } from '../session/peer-session.ts';
-import { buildAnswer, type MediaPlan } from '../session/sdp/answer.ts';
+import type { PeerHandler, PeerSession } from '../session/peer-session.ts';
+import type { MediaPlan } from '../session/sdp/answer.ts';
 import { publisherCodecs } from '../session/sdp/codec-match.ts';
-import { type Offer, parseOffer } from '../session/sdp/offer.ts';
+import { parseOffer } from '../session/sdp/offer.ts';
+import {
+  type AcceptedOffer,
+  answerTo,
+  openPeer,
+  type SessionContext,
+  type SessionRequest,
+} from '../session/session-context.ts';
 import { ReplayWindow } from '../session/srtp/replay-window.ts';
 import { guessIndex } from '../session/srtp/rollover.ts';
 
@@ -51,7 +57,7 @@ const MAX_SSRCS = 64;
  * A publisher (WHIP). It is answered every codec that we can carry and chooses; which one it is we learn from its
  * first authenticated packet, and only then does the stream go online.
  */
-export class WhipSession {
+export class WhipSession implements PeerHandler {
   readonly peer: PeerSession;
   readonly #stream: Stream;
   readonly #context: SessionContext;
@@ -61,6 +67,7 @@ export class WhipSession {
   readonly #view = new RtpView();
   #sink: SourceSink | undefined;
   #sinkTracks: ReceivedTrack[] = [];
+  #isLatchNew = false;
   #firstPacketMs = Number.NaN;
   #lastPacketMs: number;
 
@@ -102,21 +109,13 @@ export class WhipSession {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${stream.path}"`);
     }
     const credentials = context.credentials();
-    const session = new WhipSession(request, offer, credentials, tracks, stream, context, onClosed);
-    const answer = buildAnswer(offer, plan, {
-      ...context.transport(),
-      ...credentials,
-      setup: offer.transport.setup === 'passive' ? 'active' : 'passive',
-      streamId: '',
-      nack: context.nack,
-    });
-    return { session, answer };
+    const accepted: AcceptedOffer = { kind: 'whip', path: stream.path, request, offer, credentials };
+    const session = new WhipSession(accepted, tracks, stream, context, onClosed);
+    return { session, answer: answerTo(accepted, plan, context, '') };
   }
 
   private constructor(
-    request: SessionRequest,
-    offer: Offer,
-    credentials: { ufrag: string; pwd: string },
+    accepted: AcceptedOffer,
     tracks: TrackSnapshot[],
     stream: Stream,
     context: SessionContext,
@@ -127,20 +126,7 @@ export class WhipSession {
     this.#onClosed = onClosed;
     this.#tracks = tracks.map((track, index) => new ReceivedTrack(track, index));
     this.#lastPacketMs = context.clock();
-    this.peer = new PeerSession(
-      {
-        id: request.session,
-        kind: 'whip',
-        path: stream.path,
-        slot: request.slot,
-        ...credentials,
-        peerUfrag: offer.transport.ufrag,
-        peerFingerprint: offer.transport.fingerprint,
-        active: offer.transport.setup === 'passive',
-      },
-      context,
-      this,
-    );
+    this.peer = openPeer(accepted, context, this);
     for (const track of this.#tracks) {
       this.peer.counters[trackCounter(track.index, TRACK_COUNTER.IN)] = -1;
       this.peer.counters[trackCounter(track.index, TRACK_COUNTER.SSRC_IN)] = -1;
@@ -250,13 +236,16 @@ export class WhipSession {
     if (track === undefined) return undefined;
     const latched = { track, window: new ReplayWindow() };
     this.#latch.set(ssrc, latched);
+    this.#isLatchNew = true;
     return latched;
   }
 
   #switchTo(track: ReceivedTrack, ssrc: number): void {
     track.ssrc = ssrc;
     this.peer.counters[trackCounter(track.index, TRACK_COUNTER.SSRC_IN)] = ssrc;
-    this.peer.publishSnapshot();
+    // A publisher that alternates between SSRCs must not cost a message a packet.
+    if (this.#isLatchNew) this.peer.publishSnapshot();
+    this.#isLatchNew = false;
   }
 
   /** The publisher chose a codec, or another one: viewers must be told what it is. */

@@ -6,7 +6,7 @@ import {
   WORKER,
   type WorkerField,
 } from '@shardcast/shared';
-import { type SessionContext, WhepSession } from '../../src/egress/whep-session.ts';
+import { WhepSession } from '../../src/egress/whep-session.ts';
 import { PortableFastPath } from '../../src/fastpath/portable.ts';
 import { PacketPool } from '../../src/forward/packet-pool.ts';
 import { Stream } from '../../src/forward/stream.ts';
@@ -14,6 +14,7 @@ import { TrackCommons } from '../../src/forward/track.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
 import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
+import type { SessionContext } from '../../src/session/session-context.ts';
 import { UdpMux } from '../../src/session/udp-mux.ts';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
