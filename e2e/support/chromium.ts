@@ -126,8 +126,12 @@ export function picture(page: Page): Promise<{ hash: number; colours: number }> 
   });
 }
 
-/** Waits until the page decodes a moving, coloured picture. @returns statistics then. */
-export async function movingPicture(page: Page, frames = 25, timeoutMs = 20_000): Promise<InboundVideo> {
+/**
+ * Waits until the page decodes a moving, coloured picture.
+ * @param minColours in one picture; a camera may show fewer
+ * @returns statistics then
+ */
+export async function movingPicture(page: Page, frames = 25, minColours = 8): Promise<InboundVideo> {
   let stats: InboundVideo | undefined;
   const hashes = new Set<number>();
   let colours = 0;
@@ -137,9 +141,9 @@ export async function movingPicture(page: Page, frames = 25, timeoutMs = 20_000)
       const shown = await picture(page);
       if (shown.colours > 0) hashes.add(shown.hash);
       colours = Math.max(colours, shown.colours);
-      return (stats?.framesDecoded ?? 0) >= frames && hashes.size >= 3 && colours >= 8;
+      return (stats?.framesDecoded ?? 0) >= frames && hashes.size >= 3 && colours >= minColours;
     },
-    timeoutMs,
+    20_000,
     () => `no moving picture: ${JSON.stringify(stats)}, ${hashes.size} pictures, ${colours} colours`,
   );
   if (stats === undefined) throw new Error('no statistics');
