@@ -19,7 +19,7 @@ import { selectFastPath } from './fastpath/select.ts';
 import type { WorkerLog } from './forward/ingest.ts';
 import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
-import { TrackCommons } from './forward/track.ts';
+import { TrackCommons } from './forward/track-viewers.ts';
 import { FileSource } from './ingress/file/file-source.ts';
 import { adoptRtspPublisher, portConnection, RtspPullSource } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';

@@ -42,6 +42,8 @@ export class KeyframeCache {
   generation = 0;
   packets = 0;
   frames = 0;
+  /** The largest track index cached, -1 when empty. */
+  highestIndex = -1;
 
   constructor(limits: KeyframeCacheLimits, pool: ChunkPool) {
     this.#limits = limits;
@@ -75,6 +77,7 @@ export class KeyframeCache {
     if (beginsKeyframe) this.#restart(batch.timestamp[0] as number, nowMs);
     else if (this.packets === 0 || this.#overflowed) return;
 
+    if (batch.highestIndex > this.highestIndex) this.highestIndex = batch.highestIndex;
     for (let i = 0; i < batch.count; i++) {
       const start = batch.payloadStart[i] as number;
       const length = (batch.payloadEnd[i] as number) - start;
@@ -156,6 +159,7 @@ export class KeyframeCache {
   #empty(): void {
     this.packets = 0;
     this.frames = 0;
+    this.highestIndex = -1;
     this.#keyframePackets = 0;
     this.#payloadBytes = 0;
     this.#overflowed = false;

@@ -5,7 +5,7 @@ import type { SourceDescription, SourceSink, Upstream } from './ingest.ts';
 import { Leg } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
 import { type Reader, Stream } from './stream.ts';
-import { TrackCommons } from './track.ts';
+import { TrackCommons } from './track-viewers.ts';
 
 const GRACE_MS = 10_000;
 const H264: SourceDescription = {

@@ -13,7 +13,8 @@ import type { SourceDescription, SourceSink, SourceTrack, StreamInlet, Upstream,
 import type { KeyframeCacheLimits } from './keyframe-cache.ts';
 import type { Leg } from './leg.ts';
 import { PacketHistory } from './packet-history.ts';
-import { Track, type TrackCommons } from './track.ts';
+import { Track } from './track.ts';
+import type { TrackCommons } from './track-viewers.ts';
 
 /** One upstream keyframe request a stream in this time, whatever its viewers ask (hardening: PLI storm). */
 export const KEYFRAME_REQUEST_INTERVAL_MS = 500;
@@ -112,7 +113,7 @@ export class Stream implements StreamInlet {
     for (const track of skipped) {
       this.#options.log.warn('track skipped', { path: this.path, codec: track.codec, reason: track.skipped });
     }
-    if (tracks.some((track) => track.hasWaiting)) this.requestKeyframe();
+    if (tracks.some((track) => track.viewers.hasWaiting)) this.requestKeyframe();
 
     return {
       tracks: tracks.map((track) => ({
@@ -141,7 +142,7 @@ export class Stream implements StreamInlet {
       const leg = reader.legs[kind];
       const track = this.#tracks.get(kind);
       if (leg === undefined || track === undefined) continue;
-      track.addLeg(leg, nowMs);
+      track.viewers.add(leg, nowMs);
       if (leg.state === 'catching-up') this.#options.onPaceWanted();
     }
   }
@@ -151,7 +152,7 @@ export class Stream implements StreamInlet {
     this.#countReaders();
     for (const kind of MEDIA_KINDS) {
       const leg = reader.legs[kind];
-      if (leg !== undefined) this.#tracks.get(kind)?.removeLeg(leg);
+      if (leg !== undefined) this.#tracks.get(kind)?.viewers.remove(leg);
     }
   }
 
@@ -163,7 +164,9 @@ export class Stream implements StreamInlet {
     }
     const leg = reader.legs.video;
     const track = this.#tracks.get('video');
-    if (leg === undefined || track === undefined || !track.recover(leg, this.#options.clock())) return;
+    if (leg === undefined || track === undefined) return;
+    track.flush(); // what is pending goes to this viewer before, and into the cache
+    if (!track.viewers.recover(leg, this.#options.clock())) return;
     if (leg.state === 'catching-up') this.#options.onPaceWanted();
   }
 
@@ -176,13 +179,13 @@ export class Stream implements StreamInlet {
 
   /** Retransmits a packet to a viewer that lost it; only where a history is kept (`nack: on`). */
   retransmit(kind: MediaKind, leg: Leg, sequence: number): void {
-    this.#tracks.get(kind)?.retransmit(leg, sequence, this.#options.clock());
+    this.#tracks.get(kind)?.viewers.retransmit(leg, sequence, this.#options.clock());
   }
 
   /** Moves joining viewers on. @returns true while another call is needed. */
   pace(nowMs: number): boolean {
     let busy = false;
-    for (const track of this.#tracks.values()) busy = track.pace(nowMs) || busy;
+    for (const track of this.#tracks.values()) busy = track.viewers.pace(nowMs) || busy;
     return busy;
   }
 
@@ -202,7 +205,7 @@ export class Stream implements StreamInlet {
   /** Housekeeping, a few times a second. */
   tick(nowMs: number): void {
     if (nowMs - this.#keyframeRequestedAtMs >= KEYFRAME_REQUEST_INTERVAL_MS) {
-      const hasWaiting = this.#tracks.get('video')?.hasWaiting === true;
+      const hasWaiting = this.#tracks.get('video')?.viewers.hasWaiting === true;
       if (this.#keyframeWanted || hasWaiting) this.#sendKeyframeRequest(nowMs);
     }
     if (nowMs - this.#offlineSinceMs > this.#options.publisherGraceMs && this.#readers.size > 0) {

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { PortableFastPath } from '../fastpath/portable.ts';
 import { Leg, type OutgoingRun } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
-import { Track, TrackCommons } from './track.ts';
+import { Track } from './track.ts';
+import { TrackCommons } from './track-viewers.ts';
 
 /** What a viewer receives: the header fields that we rewrite, and the payload. */
 type Received = { sequence: number; timestamp: number; marker: boolean; ssrc: number; payload: Buffer; index: number };
@@ -95,7 +96,7 @@ function feed(track: Track, nowMs: number, packet: Buffer, flush = true): void {
 test('a viewer who joins before the keyframe begins with it, one who joins later gets it from the cache', () => {
   const { track, keyframesWanted } = makeTrack();
   const early = makeViewer();
-  track.addLeg(early.leg, 0);
+  track.viewers.add(early.leg, 0);
   expect(keyframesWanted()).toBe(1);
   feed(track, 0, rtp(1, 0, nal(SLICE, 50), true)); // nothing can be decoded yet
   expect(early.received).toHaveLength(0);
@@ -104,7 +105,7 @@ test('a viewer who joins before the keyframe begins with it, one who joins later
   expect(early.received.map(({ payload }) => payload[0])).toEqual([IDR, SLICE]);
 
   const late = makeViewer(500);
-  track.addLeg(late.leg, 90);
+  track.viewers.add(late.leg, 90);
   expect(late.received.map(({ payload }) => payload[0])).toEqual([IDR, SLICE]);
   feed(track, 120, rtp(4, 10_800, nal(SLICE, 50), true));
   expect(late.received.map(({ sequence }) => sequence)).toEqual([500, 501, 502]);
@@ -121,14 +122,14 @@ test('a large backlog is paced, live packets queue behind it, and nothing is los
   for (let frame = 1; frame < 200; frame++)
     feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 8000);
+  track.viewers.add(viewer.leg, 8000);
   expect(viewer.leg.state).toBe('catching-up');
   expect(viewer.received.length).toBeLessThan(80);
   let frame = 200;
   for (let turn = 0; turn < 100 && viewer.leg.state !== 'live'; turn++) {
     feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
     frame++;
-    track.pace(frame * 40);
+    track.viewers.pace(frame * 40);
   }
   expect(viewer.leg.state).toBe('live');
   feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
@@ -142,7 +143,7 @@ test('past its budget the cache gives the keyframe alone, and the viewer goes on
   feed(track, 0, rtp(0, 0, nal(IDR, 1000), true));
   for (let i = 1; i < 6; i++) feed(track, i * 40, rtp(i, i * 3600, nal(SLICE, 1000), true));
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 300);
+  track.viewers.add(viewer.leg, 300);
   expect(viewer.received.map(({ payload }) => payload[0])).toEqual([IDR]);
   expect(keyframesWanted()).toBe(1);
   feed(track, 320, rtp(6, 6 * 3600, nal(SLICE, 1000), true));
@@ -154,7 +155,7 @@ test('past its budget the cache gives the keyframe alone, and the viewer goes on
 test('a camera that comes back with another SSRC, sequence and clock keeps its viewers, from its first keyframe on', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
   feed(track, 40, rtp(2, 3600, nal(SLICE, 80), true));
   feed(track, 5000, rtp(40_000, 99, nal(SLICE, 80), true, 2));
@@ -168,7 +169,7 @@ test('a camera that comes back with another SSRC, sequence and clock keeps its v
 test('parameter sets that only the SDP has go before every keyframe, and only there', () => {
   const { track } = makeTrack({ parameterSets: [SPS, PPS] });
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   feed(track, 0, rtp(1, 0, nal(IDR, 80), false));
   feed(track, 0, rtp(2, 0, nal(IDR, 80), true)); // a second slice of the same picture
   feed(track, 40, rtp(3, 3600, nal(SLICE, 80), true));
@@ -182,7 +183,7 @@ test('parameter sets that only the SDP has go before every keyframe, and only th
 test('packets too large for the path are fragmented once, and the frame keeps one marker at its end', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   feed(track, 0, rtp(1, 0, nal(IDR, 5000), true));
   feed(track, 40, rtp(2, 3600, nal(SLICE, 100), true));
   expect(viewer.received.length).toBe(6);
@@ -205,14 +206,14 @@ test('whatever a source sends, no packet index is used twice and every payload i
     fc.property(fc.array(packet, { maxLength: 120 }), fc.integer({ min: 0, max: 60 }), (packets, joinAt) => {
       const { track } = makeTrack({ parameterSets: [SPS, PPS], cacheBytes: 20_000 });
       const viewers = [makeViewer(0x3fff)];
-      track.addLeg(viewers[0]?.leg as Leg, 0);
+      track.viewers.add(viewers[0]?.leg as Leg, 0);
       let sequence = 65_500;
       let timestamp = 0;
       packets.forEach(({ jump, frame, key, bytes, ssrc, flush, padding }, i) => {
         if (i === joinAt) {
           const viewer = makeViewer(1);
           viewers.push(viewer);
-          track.addLeg(viewer.leg, i * 10);
+          track.viewers.add(viewer.leg, i * 10);
         }
         sequence = (sequence + jump) & 0xffff;
         if (frame) timestamp += 3600;
@@ -222,7 +223,7 @@ test('whatever a source sends, no packet index is used twice and every payload i
           rtp(sequence, timestamp, padding ? Buffer.alloc(0) : nal(key ? IDR : SLICE, bytes), frame, ssrc),
           flush,
         );
-        track.pace(i * 10);
+        track.viewers.pace(i * 10);
       });
       track.flush();
       for (const { leg, received } of viewers) {
@@ -239,7 +240,7 @@ test('whatever a source sends, no packet index is used twice and every payload i
 test('random bytes are counted and go nowhere', () => {
   const { track, telemetry } = makeTrack();
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const packet = Buffer.from(bytes);
@@ -257,15 +258,15 @@ test('random bytes are counted and go nowhere', () => {
 test('a viewer who lost its picture gets the GOP again from the cache, forward in time, once a second', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   let sequence = 0;
   const play = (frame: number, type: number) =>
     feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(type, 300), true));
   play(0, IDR);
   for (let frame = 1; frame < 50; frame++) play(frame, SLICE);
-  expect(track.recover(viewer.leg, 2000)).toBe(true);
+  expect(track.viewers.recover(viewer.leg, 2000)).toBe(true);
   expect(viewer.leg.state).toBe('live');
-  expect(track.recover(viewer.leg, 2100)).toBe(false);
+  expect(track.viewers.recover(viewer.leg, 2100)).toBe(false);
   for (let frame = 50; frame < 60; frame++) play(frame, SLICE);
   expect(viewer.received.map(({ payload }) => payload[0]).filter((type) => type === IDR)).toHaveLength(2);
   expect(viewer.received).toHaveLength(50 + 50 + 10);
@@ -280,9 +281,9 @@ test('a viewer who lost its picture gets the GOP again from the cache, forward i
 test('a viewer who leaves gets nothing more', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();
-  track.addLeg(viewer.leg, 0);
+  track.viewers.add(viewer.leg, 0);
   feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
-  track.removeLeg(viewer.leg);
+  track.viewers.remove(viewer.leg);
   feed(track, 40, rtp(2, 3600, nal(SLICE, 80), true));
   expect(viewer.received).toHaveLength(1);
 });

@@ -10,7 +10,7 @@ import { WhepSession } from '../../src/egress/whep-session.ts';
 import { PortableFastPath } from '../../src/fastpath/portable.ts';
 import { PacketPool } from '../../src/forward/packet-pool.ts';
 import { Stream } from '../../src/forward/stream.ts';
-import { TrackCommons } from '../../src/forward/track.ts';
+import { TrackCommons } from '../../src/forward/track-viewers.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
 import { loadDtls } from '../../src/session/dtls/secure-channel.ts';

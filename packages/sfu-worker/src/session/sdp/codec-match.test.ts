@@ -107,6 +107,19 @@ describe('others', () => {
     },
   );
 
+  test.each([
+    ['', 49],
+    ['profile-id=1;sprop-vps=QAE=', 49],
+    ['profile-id=2', 51],
+    ['profile-id=3', 51], // none that promises it: the viewer's first
+  ])('H.265 %j goes to the viewer that offers Main 10 and Main as payload %i', (fmtp, payloadType) => {
+    const viewer = [
+      offered(51, 'level-id=93;profile-id=2;tier-flag=0', 'H265'),
+      offered(49, 'level-id=93;tier-flag=0', 'H265'),
+    ];
+    expect(matchCodec(viewer, { name: 'H265', clockRate: 90_000, fmtp })?.payloadType).toBe(payloadType);
+  });
+
   test('a viewer without the codec gets none', () => {
     expect(matchCodec(video, { name: 'H265', clockRate: 90_000, fmtp: '' })).toBeUndefined();
     expect(matchCodec([], h264(''))).toBeUndefined();

@@ -27,6 +27,11 @@ export function matchCodec(offered: readonly OfferedCodec[], stream: CodecParame
   switch (stream.name) {
     case 'H264':
       return matchH264(same, stream.fmtp);
+    case 'H265': // RFC 7798 §7.1: profile-id defaults to 1 (Main); another one is better than none, as for H.264
+      return (
+        same.find((codec) => parameter(codec.fmtp, 'profile-id', '1') === parameter(stream.fmtp, 'profile-id', '1')) ??
+        same[0]
+      );
     case 'VP9': // RFC 9628 §7: profile-id defaults to 0
       return same.find(
         (codec) => parameter(codec.fmtp, 'profile-id', '0') === parameter(stream.fmtp, 'profile-id', '0'),

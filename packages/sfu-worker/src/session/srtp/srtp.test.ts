@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RtpHeader, SrtcpSession as WeriftSrtcp, SrtpSession as WeriftSrtp } from 'werift';
+import { Seeded } from '../../../test/rtp/seeded.ts';
 import { SrtpSender } from './protect.ts';
 import { ReplayWindow } from './replay-window.ts';
 import { guessIndex } from './rollover.ts';
@@ -208,6 +209,29 @@ describe.each(PROFILES)('$name', ({ profile, tag, saltBytes }) => {
     for (let length = 0; length < 12 + tag; length++) {
       expect(receiver.unprotectRtcp(Buffer.alloc(length), 0, length)).toBe(-1);
     }
+  });
+
+  test('whatever comes, nothing is thrown and nothing forged is opened', () => {
+    const { sender, receiver } = pair(profile);
+    const random = new Seeded(3711 + profile);
+    const media = protect(sender, rtp(9, randomBytes(200)), 12, 9);
+    const report = protectRtcp(sender, rtcp(randomBytes(40)), 9);
+    for (let round = 0; round < 3000; round++) {
+      const large = round % 500 === 0 ? 60_000 : 0;
+      const noise = random.bytes(random.below(80) + large);
+      const start = random.below(3);
+      const forge = (valid: Buffer) =>
+        Buffer.concat([Buffer.alloc(start), round % 3 === 0 ? noise : random.mutate(valid)]);
+      const packet = forge(media);
+      if (!packet.subarray(start).equals(media)) {
+        expect(receiver.unprotect(packet, start, packet.length, 12 + 4 * random.below(16), 9)).toBe(-1);
+      }
+      const control = forge(report);
+      if (!control.subarray(start).equals(report)) {
+        expect(receiver.unprotectRtcp(control, start, control.length)).toBe(-1);
+      }
+    }
+    expect(receiver.rtcpIndex).toBe(0);
   });
 
   test('a stream goes on over the wrap when 299 packets are lost there, and a replay of any packet is seen', () => {
