@@ -121,13 +121,10 @@ export class WhepSession implements Reader, PeerHandler {
   }
   onRtp(): void {
     // A viewer sends no media; its packets were never negotiated.
-    const counters = this.#context.telemetry.counters;
-    counters[WORKER.droppedUnknownSource] = (counters[WORKER.droppedUnknownSource] as number) + 1;
+    this.#count(WORKER.droppedUnknownSource);
   }
   onRtcp(packet: Buffer, end: number): void {
-    if (readRtcp(packet, 0, end, this.#rtcp) === undefined) return;
-    const counters = this.#context.telemetry.counters;
-    counters[WORKER.droppedMalformed] = (counters[WORKER.droppedMalformed] as number) + 1;
+    if (readRtcp(packet, 0, end, this.#rtcp) !== undefined) this.#count(WORKER.droppedMalformed);
   }
   onClosed(reason: string): void {
     this.#stream.removeReader(this);
@@ -167,11 +164,13 @@ export class WhepSession implements Reader, PeerHandler {
   }
 
   #makeLeg(track: TrackSnapshot, index: number, transport: LegTransport): Leg {
+    const [codec] = track.codecs;
+    if (codec === undefined) throw new TypeError('a negotiated track has a codec');
     const leg = new Leg({
       transport,
       ssrc: track.ssrc ?? 1,
       payloadType: track.payloadType,
-      clockRate: track.codecs[0]?.clockRate ?? 90_000,
+      codec,
       counters: this.peer.counters,
       track: index,
       joinedAtMs: this.#bornMs,

@@ -20,7 +20,7 @@ function setUp(options: { slots?: number; queued?: number }) {
     },
     ssrc: 7,
     payloadType: 100,
-    clockRate: 90_000,
+    codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
     counters: new Float64Array(24),
     track: 0,
     joinedAtMs: 0,
@@ -65,9 +65,11 @@ test('indexes of dropped packets are used up: none is ever given to another pack
 });
 
 test('a batch larger than the pool goes out in several runs when the socket keeps up', () => {
-  const { path, sent, leg } = setUp({ slots: 4 });
-  expect(path.forward(batchOf(100), [leg], 0)).toBe(100);
-  expect(sent).toHaveLength(100);
+  for (const slots of [4, 16, 40, 48, 64]) {
+    const { path, sent, leg } = setUp({ slots });
+    expect(path.forward(batchOf(100), [leg], 0)).toBe(100);
+    expect(sent).toHaveLength(100);
+  }
 });
 
 test('a payload that fits no slot with its tag is dropped and counted', () => {
@@ -82,6 +84,15 @@ test('without a pool each packet has memory of its own', () => {
   expect(new Set(sent.map(({ bytes }) => bytes)).size).toBe(40);
   expect(sent.every(({ length }) => length === 112)).toBe(true);
   expect(protectedPackets()).toBe(40);
+});
+
+test('a packet that is sent again or late does not move the sender report’s clock', () => {
+  const { path, leg } = setUp({ slots: 16 });
+  path.forward(batchOf(5), [leg], 1000);
+  path.forward(batchOf(1, 100, 2), [leg], 2000);
+  expect(leg.counter(TRACK_COUNTER.LAST_TIMESTAMP_AT)).toBe(1000);
+  path.forward(batchOf(1, 100, 5), [leg], 3000);
+  expect(leg.counter(TRACK_COUNTER.LAST_TIMESTAMP_AT)).toBe(3000);
 });
 
 test('packets from before a leg began are not for it', () => {

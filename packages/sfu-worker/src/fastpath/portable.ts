@@ -43,19 +43,20 @@ export class PortableFastPath implements FastPath {
 
   #forwardTo(leg: Leg, batch: PacketBatch, nowMs: number, timestamps: Float64Array | undefined): number {
     const pool = this.#pool;
-    if (pool !== undefined && this.#queue.queued === 0) pool.releaseAll();
     const counters = leg.counters;
 
     // Shared counters first: an index that may have been used is never handed out again (RFC 3711 §9.1).
     const next = batch.highestIndex + leg.indexDelta + 1;
     const out = trackCounter(leg.track, TRACK_COUNTER.OUT);
-    if (next > (counters[out] as number)) counters[out] = next;
+    const isNewest = next > (counters[out] as number);
+    if (isNewest) counters[out] = next;
 
     let sent = 0;
     let octets = 0;
     const run = this.#run;
     for (let first = 0; first < batch.count; first += run.starts.length) {
       run.count = 0;
+      if (pool !== undefined && this.#queue.queued === 0) pool.releaseAll();
       const end = Math.min(batch.count, first + run.starts.length);
       for (let i = first; i < end; i++) octets += this.#build(leg, batch, i, timestamps ?? batch.timestamp);
       if (pool === undefined) {
@@ -74,6 +75,9 @@ export class PortableFastPath implements FastPath {
       const octetsOut = trackCounter(leg.track, TRACK_COUNTER.OCTETS);
       counters[packets] = (counters[packets] as number) + sent;
       counters[octetsOut] = (counters[octetsOut] as number) + octets;
+    }
+    // A late or repeated packet says nothing about now: sender reports keep the newest pair.
+    if (sent > 0 && isNewest) {
       counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP)] = this.#lastTimestamp;
       counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP_AT)] = nowMs;
     }
@@ -94,7 +98,7 @@ export class PortableFastPath implements FastPath {
     const run = this.#run;
     const at = run.count;
     const bytes = this.#pool?.bytes ?? Buffer.allocUnsafeSlow(SLOT_HEADROOM + SLOT_BYTES);
-    const slot = this.#pool === undefined ? SLOT_HEADROOM : this.#acquire(this.#pool);
+    const slot = this.#pool === undefined ? SLOT_HEADROOM : this.#pool.acquire();
     if (slot < 0) {
       this.#count(WORKER.droppedNoSlot);
       return 0;
@@ -131,14 +135,6 @@ export class PortableFastPath implements FastPath {
     const sent = this.#run.count;
     this.#unpooled.length = 0;
     return sent;
-  }
-
-  #acquire(pool: PacketPool): number {
-    const slot = pool.acquire();
-    // A run is protected before it is sent, so its own slots are in use even when the socket's queue is empty.
-    if (slot >= 0 || this.#run.count > 0 || this.#queue.queued !== 0) return slot;
-    pool.releaseAll();
-    return pool.acquire();
   }
 
   #count(field: number): void {

@@ -1,4 +1,4 @@
-import { TRACK_COUNTER, trackCounter } from '@shardcast/shared';
+import { type CodecParameters, TRACK_COUNTER, trackCounter } from '@shardcast/shared';
 
 /** Outgoing RTP packets of one leg, built one behind the other in slots. A structure of arrays, reused. */
 export type OutgoingRun = {
@@ -31,8 +31,8 @@ export class Leg {
   readonly transport: LegTransport;
   readonly ssrc: number;
   readonly payloadType: number;
-  /** RTP clock rate, Hz. */
-  readonly clockRate: number;
+  /** What the viewer negotiated. */
+  readonly codec: CodecParameters;
   readonly counters: Float64Array;
   readonly track: number;
 
@@ -61,7 +61,7 @@ export class Leg {
     transport: LegTransport;
     ssrc: number;
     payloadType: number;
-    clockRate: number;
+    codec: CodecParameters;
     counters: Float64Array;
     track: number;
     joinedAtMs: number;
@@ -69,11 +69,16 @@ export class Leg {
     this.transport = options.transport;
     this.ssrc = options.ssrc;
     this.payloadType = options.payloadType;
-    this.clockRate = options.clockRate;
+    this.codec = options.codec;
     this.counters = options.counters;
     this.track = options.track;
     this.joinedAtMs = options.joinedAtMs;
     this.timestampOffset = this.counter(TRACK_COUNTER.TIMESTAMP_OFFSET);
+  }
+
+  /** RTP clock rate, Hz. */
+  get clockRate(): number {
+    return this.codec.clockRate;
   }
 
   counter(field: number): number {

@@ -70,7 +70,7 @@ function viewer(): Reader & { sent: number; closed: string[] } {
       transport: { protectRun: () => {}, send: () => reader.sent++ },
       ssrc: 1,
       payloadType: 100,
-      clockRate: 90_000,
+      codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
       counters,
       track: 0,
       joinedAtMs: nowMs,
@@ -148,6 +148,15 @@ describe('viewers', () => {
     expect(stream.codec('video')?.name).toBe('VP8');
   });
 
+  test('a viewer whose handshake outlived the codec that it negotiated is closed, not fed another', () => {
+    stream.open(H264, tap).close('gone');
+    const reader = viewer();
+    stream.open(VP8, tap);
+    stream.addReader(reader);
+    expect(reader.closed).toEqual(['the video of the stream changed']);
+    expect(stream.readerCount).toBe(0);
+  });
+
   test('readers are counted in telemetry', () => {
     stream.open(H264, tap);
     const reader = viewer();
@@ -198,6 +207,19 @@ describe('keyframes', () => {
     }
     expect(upstream.keyframes).toBe(5);
   });
+});
+
+test('reordered packets are not lost, and the count of lost ones never goes back', () => {
+  const sink = stream.open(H264, tap);
+  frame(sink, 0x65);
+  sequence += 2; // two are missing
+  frame(sink, 0x41);
+  sequence -= 2; // one of them was late
+  frame(sink, 0x41);
+  sequence += 1;
+  expect(telemetry.stream(3, 'inboundLost')).toBe(0);
+  stream.tick(nowMs);
+  expect(telemetry.stream(3, 'inboundLost')).toBe(1);
 });
 
 test('a receiver report goes to the source for each track that sends', () => {

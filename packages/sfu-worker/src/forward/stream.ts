@@ -6,6 +6,7 @@ import {
   STREAM,
   Telemetry,
   type TrackInfo,
+  WORKER,
 } from '@shardcast/shared';
 import type { FastPath } from '../fastpath/fast-path.ts';
 import { writeReceiverReport, writeSdesCname } from '../rtp/rtcp/index.ts';
@@ -122,6 +123,7 @@ export class Stream implements StreamInlet {
           track.receive(buffer, start, end);
         },
         receiveRtcp: (buffer, start, end) => {
+          if (source.type !== 'whip') this.#count(WORKER.rtcpReceived); // a WHIP session counts its own
           track.beginRead(this.#options.clock());
           track.receiveRtcp(buffer, start, end);
         },
@@ -136,6 +138,14 @@ export class Stream implements StreamInlet {
   /** Adds a viewer, whose legs begin with audio at once and with a keyframe. */
   addReader(reader: Reader): void {
     const nowMs = this.#options.clock();
+    // The offer was answered before the handshake; the stream may have become another since.
+    for (const kind of MEDIA_KINDS) {
+      const leg = reader.legs[kind];
+      const track = this.#tracks.get(kind);
+      if (leg === undefined || (track !== undefined && isSameCodec(leg.codec, track.codec))) continue;
+      reader.close(`the ${kind} of the stream changed`);
+      return;
+    }
     this.#readers.add(reader);
     this.#countReaders();
     for (const kind of MEDIA_KINDS) {
@@ -199,11 +209,13 @@ export class Stream implements StreamInlet {
       let end = writeReceiverReport(this.#report, 0, this.#reportSsrc, track.stats.report(track.sourceSsrc, nowMs));
       end = writeSdesCname(this.#report, end, this.#reportSsrc, CNAME);
       source.upstream.sendRtcp(index, this.#report.subarray(0, end));
+      if (source.description.type !== 'whip') this.#count(WORKER.rtcpSent);
     });
   }
 
   /** Housekeeping, a few times a second. */
   tick(nowMs: number): void {
+    for (const track of this.#tracks.values()) track.commitLoss();
     if (nowMs - this.#keyframeRequestedAtMs >= KEYFRAME_REQUEST_INTERVAL_MS) {
       const hasWaiting = this.#tracks.get('video')?.viewers.hasWaiting === true;
       if (this.#keyframeWanted || hasWaiting) this.#sendKeyframeRequest(nowMs);
@@ -294,6 +306,11 @@ export class Stream implements StreamInlet {
     this.#keyframeRequestedAtMs = nowMs;
     this.#keyframeWanted = false;
     source.upstream.requestKeyframe(track);
+  }
+
+  #count(field: number): void {
+    const counters = this.#options.telemetry.counters;
+    counters[field] = (counters[field] as number) + 1;
   }
 
   #countReaders(): void {

@@ -12,7 +12,7 @@ const BACKLOG_STEP_SECONDS = 0.001;
 const RECOVERY_INTERVAL_MS = 1000;
 /** A recovered backlog must fit between two frames of the stream: 60 fps and slower. */
 const RECOVERY_SPAN_SECONDS = 1 / 60;
-/** Bytes of a cache handed to a joining viewer a pacer tick; the keyframe itself always goes whole. */
+/** Bytes of a cache handed to a joining viewer a pacer tick, rounded up to whole frames. */
 const CATCH_UP_BYTES = 48 * 1024;
 
 /** Scratch and memory that all tracks of a worker share: one works at a time. */
@@ -90,7 +90,7 @@ export class TrackViewers {
     this.#countOut(batch, sent, this.#live.length);
     this.#options.history?.append(batch);
     this.#cache.append(batch, nowMs);
-    this.#options.telemetry.counters[this.#base + STREAM.cacheBytes] = this.#cache.heldBytes;
+    this.#countCache();
   }
 
   /** Moves catching-up viewers on by one step. @returns true while any is still catching up. */
@@ -143,6 +143,7 @@ export class TrackViewers {
   /** The source changed: what is cached belongs to the one before. */
   forgetSource(): void {
     this.#cache.clear();
+    this.#countCache();
   }
 
   /** Live from this batch on: it begins where a decoder can. */
@@ -215,6 +216,11 @@ export class TrackViewers {
       this.#options.telemetry.observe('firstFrame', Math.max(0, nowMs - leg.joinedAtMs) / 1000);
     }
     leg.joinedAtMs = Number.NaN;
+  }
+
+  #countCache(): void {
+    if (this.#options.kind !== 'video') return; // both tracks share the stream's counters
+    this.#options.telemetry.counters[this.#base + STREAM.cacheBytes] = this.#cache.heldBytes;
   }
 
   #countOut(batch: PacketBatch, sent: number, legs: number): void {

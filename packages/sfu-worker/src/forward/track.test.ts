@@ -61,7 +61,7 @@ function makeViewer(out = 100): { leg: Leg; received: Received[] } {
     },
     ssrc: 0xcafe,
     payloadType: 102,
-    clockRate: 90_000,
+    codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
     counters,
     track: 0,
     joinedAtMs: 0,

@@ -38,6 +38,8 @@ export class Track implements TrackSink {
   #shift = 0;
   #shiftValidFrom = 0;
   #keyframeTimestamp = -1;
+  /** Packets of recent gaps that have not come late. */
+  #missing = 0;
   #nowMs = 0;
   readonly #base: number;
   readonly #rtcpVisitor: RtcpVisitor = {
@@ -120,7 +122,6 @@ export class Track implements TrackSink {
   }
 
   receiveRtcp(buffer: Buffer, start: number, end: number): void {
-    this.#count(WORKER.rtcpReceived);
     if (readRtcp(buffer, start, end, this.#rtcpVisitor) !== undefined) this.#count(WORKER.droppedMalformed);
   }
 
@@ -133,6 +134,13 @@ export class Track implements TrackSink {
   /** True when packets wait for `flush`. */
   get hasPending(): boolean {
     return this.#batch.count > 0;
+  }
+
+  /** Packets that are still missing are lost: those that were only late have come by now. Call a few times a second. */
+  commitLoss(): void {
+    if (this.#missing === 0) return;
+    this.#tick(this.#base + STREAM.inboundLost, this.#missing);
+    this.#missing = 0;
   }
 
   /** The track ends: gives its memory back. */
@@ -177,14 +185,14 @@ export class Track implements TrackSink {
         if (clock.gap > 0) {
           this.#nextIndex += clock.gap;
           this.#repacker.reset();
-          this.#tick(this.#base + STREAM.inboundLost, clock.gap);
+          this.#missing += clock.gap;
         }
         break;
     }
     this.stats.update(clock.extended, view.timestamp, this.#nowMs);
     this.#tick(this.#base + STREAM.inboundPackets, 1);
     this.#tick(this.#base + STREAM.inboundBytes, wireBytes);
-    if (admission === 'late') this.#tick(this.#base + STREAM.inboundLost, -1);
+    if (admission === 'late' && this.#missing > 0) this.#missing--;
     return true;
   }
 
