@@ -76,6 +76,7 @@ for (const workload of WORKLOADS.filter(({ name }) => name.includes(values.workl
       measured.push(await measure(server, name, workload, Number(values.seconds), pulled));
     } catch (error) {
       console.error(`${name}, ${workload.name}: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
     }
     await server.stop();
     console.error(`measured ${name}, ${workload.name}`);

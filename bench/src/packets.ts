@@ -78,7 +78,7 @@ export class FrameWriter {
   }
 }
 
-/** When a plain packet was sent and which it is; undefined for parameter sets and what is not ours. */
+/** Reads when a plain packet was sent and which it is. @returns false for parameter sets and what is not ours. */
 export function readMark(packet: Buffer, end: number, into: { sentAtMs: number; number: number }): boolean {
   if (end < MARK_AT + MARK_BYTES || ((packet[HEADER_BYTES] as number) & 0x1f) !== 28) return false;
   const first = packet[MARK_AT] as number;

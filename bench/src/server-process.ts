@@ -1,7 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+
+/** To the first processor; the generator has the second. */
+const PINNED = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '0'] : [];
 
 /** A server under test: a process of its own, pinned to one processor where `taskset` is there. */
 export class ServerProcess {
@@ -16,7 +19,8 @@ export class ServerProcess {
     nodeArgs: readonly string[] = [],
   ): Promise<ServerProcess> {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    const child = spawn('taskset', ['-c', '0', process.execPath, ...nodeArgs, file, ...args], {
+    const command = [...PINNED, process.execPath, ...nodeArgs, file, ...args];
+    const child = spawn(command[0] as string, command.slice(1), {
       stdio: ['ignore', 'pipe', 'inherit'],
       cwd: fileURLToPath(new URL('../results', import.meta.url)),
     });

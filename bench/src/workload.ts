@@ -42,27 +42,51 @@ export async function measure(
   await sleep(1000);
   const idleBytes = server.residentBytes();
   const cameras: Camera[] = [];
-  if (pulled === undefined) {
-    for (let i = 0; i < workload.streams; i++) cameras.push(await Camera.publish(server.rtsp, `cam${i}`, i));
-  } else {
-    while (pulled.playing < workload.streams) await sleep(50);
-  }
-  const clock = new CameraClock(workload.streams, (camera) =>
-    pulled === undefined ? cameras[camera]?.sendFrame() : pulled.sendFrame(`cam${camera}`),
-  );
-  const audience = new Audience();
   const viewers: Viewer[] = [];
+  let clock: CameraClock | undefined;
+  const audience = new Audience();
+  try {
+    if (pulled === undefined) {
+      for (let i = 0; i < workload.streams; i++) cameras.push(await Camera.publish(server.rtsp, `cam${i}`, i));
+    } else {
+      while (pulled.playing < workload.streams) await sleep(50);
+    }
+    clock = new CameraClock(workload.streams, (camera) =>
+      pulled === undefined ? cameras[camera]?.sendFrame() : pulled.sendFrame(`cam${camera}`),
+    );
+    await sleep(500);
+    await join(server, workload, audience, viewers);
+    await sleep(WARM_UP_MS);
+    return await observe(server, name, workload, seconds, audience, idleBytes);
+  } finally {
+    clock?.stop();
+    for (const viewer of viewers) viewer.close();
+    for (const camera of cameras) camera.close();
+    pulled?.close();
+  }
+}
+
+/** Adds the workload's viewers, a few at a time; those that came are in `viewers` even when one fails. */
+async function join(server: ServerProcess, workload: Workload, audience: Audience, viewers: Viewer[]): Promise<void> {
   const wanted = Array.from(
     { length: workload.streams * workload.viewersPerStream },
     (_, i) => `cam${i % workload.streams}`,
   );
-  await sleep(500);
   while (wanted.length > 0) {
     const urls = wanted.splice(0, JOINS_AT_ONCE).map((path) => `${server.web}/${path}/whep`);
     viewers.push(...(await Promise.all(urls.map((url) => Viewer.play(url, audience)))));
   }
-  await sleep(WARM_UP_MS);
+}
 
+/** Measures what runs for `seconds`. */
+async function observe(
+  server: ServerProcess,
+  name: string,
+  workload: Workload,
+  seconds: number,
+  audience: Audience,
+  idleBytes: number,
+): Promise<Result> {
   audience.reset();
   const cpuBefore = server.cpuSeconds();
   const beganMs = performance.now();
@@ -72,10 +96,6 @@ export async function measure(
   audience.recording = false;
   const bytes = server.residentBytes() - idleBytes;
 
-  clock.stop();
-  for (const viewer of viewers) viewer.close();
-  for (const camera of cameras) camera.close();
-  pulled?.close();
   const sorted = audience.latencies.toSorted((a, b) => a - b);
   const percentile = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
   return {

@@ -1,5 +1,5 @@
 import { makeCertificate, workerEntry } from '@shardcast/sfu-worker';
-import { type Config, type ListenAddress, listenAddress, type WorkerSettings } from '@shardcast/shared';
+import { type Config, type ListenAddress, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
 import { createApiApp } from './api/app.ts';
 import { authorise } from './auth/authorise.ts';
 import { candidateAddresses } from './host/candidate-addresses.ts';
@@ -19,6 +19,8 @@ import { WebSocketDoor } from './ws/door.ts';
 
 /** A session without a STUN check for this long is over (RFC 7675 §5.1). */
 const CONSENT_TIMEOUT_MS = 30_000;
+/** What a bind says that no new attempt will cure. */
+const UNUSABLE_ADDRESS = /EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND/;
 /** A subscriber waits this long for a source that is just starting. */
 const START_HOLD_MS = 5000;
 
@@ -51,9 +53,12 @@ export class ShardcastServer {
     const closers: (() => Promise<void>)[] = [];
 
     let allUp: () => void = () => {};
-    const firstUp = new Promise<void>((resolve) => {
+    let cannotStart: (error: ShardcastError) => void = () => {};
+    const everyWorkerUp = new Promise<void>((resolve, reject) => {
       allUp = resolve;
+      cannotStart = reject;
     });
+    everyWorkerUp.catch(() => {}); // awaited below, or never when another door fails first
     const pool = new WorkerPool(
       { workers, entry: workerEntry, settings, heapLimitMb: config.workerHeapLimit / 1024 ** 2, log, clock },
       {
@@ -62,7 +67,15 @@ export class ShardcastServer {
           manager.workerUp(worker);
           if (pool.shards.every((shard) => shard.state === 'up')) allUp();
         },
-        onLost: (worker, reason) => manager.workerLost(worker, reason),
+        onLost: (worker, loss) => {
+          if (state === 'starting' && UNUSABLE_ADDRESS.test(loss.reason)) {
+            const where = config.webrtcLocalUDPAddress;
+            cannotStart(
+              new ShardcastError('CONFIG_INVALID', `webrtcLocalUDPAddress ${where}, worker ${worker}: ${loss.reason}`),
+            );
+          }
+          manager.workerLost(worker, loss);
+        },
         onEvent: (worker, event) => manager.workerEvent(worker, event),
       },
     );
@@ -109,7 +122,7 @@ export class ShardcastServer {
       const rtsp = config.rtsp ? await openRtsp(listenAddress(config.rtspAddress)) : undefined;
 
       pool.start();
-      await firstUp;
+      await everyWorkerUp;
       state = 'ready';
       const urls = [
         `http://localhost:${web.port}`,

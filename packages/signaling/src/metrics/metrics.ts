@@ -48,7 +48,7 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
   add('counter', 'cpu_seconds_total', 'CPU time of the worker thread.', ({ telemetry }) =>
     telemetry.worker('cpuSeconds'),
   );
-  add('gauge', 'event_loop_utilization_ratio', 'Busy share of the event loop since the last scrape, 0 to 1.', (shard) =>
+  add('gauge', 'event_loop_utilization_ratio', 'Busy share of the event loop over the last second, 0 to 1.', (shard) =>
     shard.eventLoopUtilization(),
   );
   add('gauge', 'event_loop_lag_seconds', 'Delay of the event loop, 99th percentile.', ({ telemetry }) =>
@@ -148,7 +148,7 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     registry,
     shards,
     'shardcast_forward_latency_seconds',
-    "A packet's time in the worker.",
+    'From the end of a read to its packets being with the socket.',
     'forwardLatency',
   );
 

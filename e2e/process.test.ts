@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('../packages/signaling/dist/main.js', import.meta.url));
+const FREE_PORTS = [
+  '--webrtcAddress=127.0.0.1:0',
+  '--rtspAddress=127.0.0.1:0',
+  '--apiAddress=127.0.0.1:0',
+  '--metricsAddress=127.0.0.1:0',
+  '--webrtcLocalUDPAddress=127.0.0.1:0',
+];
+
+let directory: string;
+let children: ChildProcess[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'shardcast-process-'));
+  children = [];
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  const output = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.err += text;
+  });
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  const ready = new Promise<void>((resolve) => {
+    child.stdout.on('data', () => {
+      if (output.out.includes('shardcast ready')) resolve();
+    });
+  });
+  return { child, output, exit, ready };
+}
+
+test('the first line of stdout says that it is ready, whatever the log level', async () => {
+  const { output, ready } = start('--logLevel=error', ...FREE_PORTS);
+  await ready;
+  expect(output.out).toMatch(/^shardcast ready http:\/\/localhost:\d+ rtsp:\/\/localhost:\d+ /);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} ends it with exit code 0`, async () => {
+    const { child, exit, ready } = start(...FREE_PORTS);
+    await ready;
+    child.kill(signal);
+    expect(await exit).toBe(0);
+  });
+}
+
+test('a fault in the configuration is said with its line, and ends it with exit code 1', async () => {
+  writeFileSync(join(directory, 'shardcast.yml'), 'paths:\n  cam1:\n    sorce: rtsp://192.0.2.1/\n');
+  const { output, exit } = start(...FREE_PORTS);
+  expect(await exit).toBe(1);
+  expect(output.err).toContain('shardcast.yml:3');
+  expect(output.err).not.toContain('    at ');
+});
+
+test('--check, --help and --version answer and end', async () => {
+  for (const [flag, answer] of [
+    ['--check', 'valid'],
+    ['--help', '--check'],
+    ['--version', '0.'],
+  ] as const) {
+    const { output, exit } = start(flag);
+    expect(await exit).toBe(0);
+    expect(output.out).toContain(answer);
+  }
+});
+
+test('a TCP port in use is named, and ends it', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const { output, exit } = start(...FREE_PORTS, `--webrtcAddress=127.0.0.1:${port}`);
+  expect(await exit).toBe(1);
+  expect(output.err).toContain(`127.0.0.1:${port}`);
+  taken.close();
+});
+
+test('a UDP port in use is named, and ends it', async () => {
+  const taken = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  const { output, exit } = start(...FREE_PORTS, `--webrtcLocalUDPAddress=127.0.0.1:${port}`, '--workers=1');
+  expect(await exit).toBe(1);
+  expect(output.err).toContain(`webrtcLocalUDPAddress 127.0.0.1:${port}`);
+  taken.close();
+});
