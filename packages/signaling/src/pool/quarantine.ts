@@ -42,8 +42,7 @@ export class Quarantine {
     this.#settle(nowMs);
     const present = new Set(residents);
     for (const investigation of this.#investigations) {
-      const { suspects, held } = investigation;
-      const running = suspects.filter((stream) => present.has(stream) && !held.includes(stream));
+      const running = investigation.suspects.filter((stream) => present.has(stream));
       if (running.length === 0) continue;
       this.#investigations = this.#investigations.filter((other) => other !== investigation);
       return this.#examine(running, nowMs);
