@@ -304,7 +304,7 @@ export class ShardWorker {
   }
 
   #tick(nowMs: number): void {
-    // One timer for all reports and deadlines of the worker (design D4).
+    // One timer for all reports and deadlines of the worker.
     this.#schedule.run(nowMs, (member) => {
       if (member instanceof WhepSession) member.sendReports(nowMs);
       else if (member instanceof Stream) member.sendReceiverReports(nowMs);

@@ -35,12 +35,12 @@ export type ServerOptions = {
 export class ShardcastServer {
   /** Where it can be reached, for the line that says so. */
   readonly urls: readonly string[];
-  readonly #closers: readonly (() => Promise<void>)[];
+  readonly #close: () => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  private constructor(urls: readonly string[], closers: readonly (() => Promise<void>)[]) {
+  private constructor(urls: readonly string[], close: () => Promise<void>) {
     this.urls = urls;
-    this.#closers = closers;
+    this.#close = close;
   }
 
   /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
@@ -129,7 +129,7 @@ export class ShardcastServer {
         ...(rtsp === undefined ? [] : [`rtsp://localhost:${rtsp.port}`]),
         ...admin.map((door) => `${door.name}=http://127.0.0.1:${door.port}`),
       ];
-      return new ShardcastServer(urls, [close]);
+      return new ShardcastServer(urls, close);
     } catch (error) {
       await close();
       throw error;
@@ -173,7 +173,7 @@ export class ShardcastServer {
 
   /** Takes nothing new, says goodbye to every peer, ends the threads. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#closers.map((close) => close())).then(() => undefined);
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 }

@@ -200,7 +200,6 @@ export class WhepSession implements Reader, PeerHandler {
   }
 
   #count(field: number): void {
-    const counters = this.#context.telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#context.telemetry.add(field);
   }
 }

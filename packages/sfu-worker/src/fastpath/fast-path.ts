@@ -2,7 +2,7 @@ import type { Leg } from '../forward/leg.ts';
 import type { PacketBatch } from '../forward/packet-batch.ts';
 
 /**
- * Puts a batch on the wire for a group of legs: header rewrite, SRTP, send. One call a frame and group (design D6), so
+ * Puts a batch on the wire for a group of legs: header rewrite, SRTP, send. One call a frame and group, so
  * that an implementation can batch crypto and system calls as it likes.
  */
 export interface FastPath {

@@ -138,8 +138,7 @@ export class PortableFastPath implements FastPath {
   }
 
   #count(field: number): void {
-    const counters = this.#telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#telemetry.add(field);
   }
 }
 

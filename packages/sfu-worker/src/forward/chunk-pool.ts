@@ -9,20 +9,13 @@ const MAX_FREE_CHUNKS = 256;
  */
 export class ChunkPool {
   readonly #free: Buffer[] = [];
-  #taken = 0;
-
-  get takenBytes(): number {
-    return this.#taken * CHUNK_BYTES;
-  }
 
   take(): Buffer {
-    this.#taken++;
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   }
 
   /** The caller keeps no view of it. */
   release(chunk: Buffer): void {
-    this.#taken--;
     if (this.#free.length < MAX_FREE_CHUNKS) this.#free.push(chunk);
   }
 }

@@ -25,7 +25,7 @@ export type LegState = 'waiting' | 'catching-up' | 'live';
 
 /**
  * One viewer's subscription to one track: header rewrite state and position. The numbers that must outlive the thread
- * are in the session's shared counters and are written before they are used (design D8).
+ * are in the session's shared counters and are written before they are used.
  */
 export class Leg {
   readonly transport: LegTransport;

@@ -6,7 +6,7 @@ const SLOT = 1500;
 
 /**
  * The last packets of a track for viewers that send NACKs (`nack: on`): one history a stream, shared by its viewers
- * (design D3), so that its price is a copy a packet and a fixed piece of memory, not one a viewer.
+ *, so that its price is a copy a packet and a fixed piece of memory, not one a viewer.
  */
 export class PacketHistory {
   readonly #bytes = Buffer.allocUnsafeSlow(PACKETS * SLOT);

@@ -6,7 +6,7 @@ export const SLOT_HEADROOM = 64;
 const SLOT_STRIDE = 1568;
 
 /**
- * Where outgoing packets are built and encrypted: fixed slots in one ArrayBuffer (design D5). Slots are taken in order
+ * Where outgoing packets are built and encrypted: fixed slots in one ArrayBuffer. Slots are taken in order
  * and are all free again once the socket has nothing queued, which with UDP is nearly always: so a packet costs no
  * allocation, no bookkeeping, and the same warm memory serves every viewer. When the socket is slow the slots run out,
  * and the caller drops and counts.

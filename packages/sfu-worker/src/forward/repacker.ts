@@ -31,7 +31,7 @@ type NalFamily = {
 };
 
 /**
- * Repairs a source's packets once, before the fan-out (design D11): NAL units too large for the path are fragmented,
+ * Repairs a source's packets once, before the fan-out: NAL units too large for the path are fragmented,
  * and a keyframe without its parameter sets gets them. Most packets need nothing and are not touched.
  *
  * Outputs are copies in an arena that the caller gives back with `release` when they are sent.

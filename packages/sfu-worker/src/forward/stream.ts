@@ -17,7 +17,7 @@ import { PacketHistory } from './packet-history.ts';
 import { Track } from './track.ts';
 import type { TrackCommons } from './track-viewers.ts';
 
-/** One upstream keyframe request a stream in this time, whatever its viewers ask (hardening: PLI storm). */
+/** One upstream keyframe request a stream in this time, whatever its viewers ask. */
 export const KEYFRAME_REQUEST_INTERVAL_MS = 500;
 const REPORT_BYTES = 128;
 const CNAME = 'shardcast';
@@ -77,9 +77,6 @@ export class Stream implements StreamInlet {
   }
   get readerCount(): number {
     return this.#readers.size;
-  }
-  get sourceType(): SourceDescription['type'] | undefined {
-    return this.#source?.description.type;
   }
 
   /** What a viewer can be offered; undefined without such a track. H.264's profile is the stream's own. */
@@ -309,8 +306,7 @@ export class Stream implements StreamInlet {
   }
 
   #count(field: number): void {
-    const counters = this.#options.telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#options.telemetry.add(field);
   }
 
   #countReaders(): void {

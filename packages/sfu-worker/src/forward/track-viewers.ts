@@ -227,13 +227,11 @@ export class TrackViewers {
     if (sent === 0) return;
     let bytes = 0;
     for (let i = 0; i < batch.count; i++) bytes += (batch.payloadEnd[i] as number) - (batch.payloadStart[i] as number);
-    const counters = this.#options.telemetry.counters;
-    const packetsAt = this.#base + STREAM.outboundPackets;
-    const bytesAt = this.#base + STREAM.outboundBytes;
-    counters[packetsAt] = (counters[packetsAt] as number) + sent;
+    const { telemetry } = this.#options;
+    telemetry.add(this.#base + STREAM.outboundPackets, sent);
     // A header of 12 bytes each; where a pool was empty, the share that was sent.
     const share = sent / (batch.count * legs);
-    counters[bytesAt] = (counters[bytesAt] as number) + Math.round((bytes + 12 * batch.count) * legs * share);
+    telemetry.add(this.#base + STREAM.outboundBytes, Math.round((bytes + 12 * batch.count) * legs * share));
   }
 }
 

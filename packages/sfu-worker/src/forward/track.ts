@@ -252,8 +252,7 @@ export class Track implements TrackSink {
     this.#tick(field, 1);
   }
   #tick(field: number, by: number): void {
-    const counters = this.#options.telemetry.counters;
-    counters[field] = (counters[field] as number) + by;
+    this.#options.telemetry.add(field, by);
   }
 }
 

@@ -207,7 +207,7 @@ export class WhipSession implements PeerHandler {
     this.peer.close(reason);
   }
 
-  /** A publisher that is connected and sends nothing is let go (goal R7). */
+  /** A publisher that is connected and sends nothing is let go. */
   tick(nowMs: number, readTimeoutMs: number): void {
     if (this.peer.state !== 'connected') this.#lastPacketMs = nowMs;
     else if (nowMs - this.#lastPacketMs > readTimeoutMs) this.close('no media from the publisher');
@@ -311,7 +311,6 @@ export class WhipSession implements PeerHandler {
   }
 
   #count(field: number): void {
-    const counters = this.#context.telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#context.telemetry.add(field);
   }
 }

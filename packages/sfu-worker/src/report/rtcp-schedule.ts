@@ -1,5 +1,5 @@
 /**
- * Says whose reports are due (design D4). One timer asks it; members are spread over the interval, so that a thousand
+ * Says whose reports are due. One timer asks it; members are spread over the interval, so that a thousand
  * viewers make no burst. Pure: time is an argument.
  */
 export class RtcpSchedule<Member> {

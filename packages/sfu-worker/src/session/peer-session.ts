@@ -73,7 +73,7 @@ export type PeerDescription = {
 };
 
 /**
- * A connected peer: ICE-lite, DTLS, SRTP and SRTCP of one session. No socket, timer or handle of its own (design D1);
+ * A connected peer: ICE-lite, DTLS, SRTP and SRTCP of one session. No socket, timer or handle of its own;
  * the worker's one timer calls `tick`. What must outlive the thread is in `snapshot` and in the shared counters.
  */
 export class PeerSession implements MuxEndpoint {
@@ -298,7 +298,6 @@ export class PeerSession implements MuxEndpoint {
   }
 
   #count(field: number): void {
-    const counters = this.#context.telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#context.telemetry.add(field);
   }
 }

@@ -40,7 +40,7 @@ function literalLookup(
 }
 
 /**
- * One UDP socket for all sessions of a worker (design D2). An address counts only after a STUN check that verified
+ * One UDP socket for all sessions of a worker. An address counts only after a STUN check that verified
  * (RFC 8445 §7.3); everything else from it is dropped and counted, without an answer.
  */
 export class UdpMux {
@@ -238,8 +238,7 @@ export class UdpMux {
   }
 
   #count(field: number): void {
-    const counters = this.#options.telemetry.counters;
-    counters[field] = (counters[field] as number) + 1;
+    this.#options.telemetry.add(field);
   }
 }
 

@@ -27,7 +27,7 @@ export const WorkerSettings = z.strictObject({
     fingerprint: z.string(),
   }),
   rtcpIntervalMs: Milliseconds.min(100),
-  /** Offer and answer generic NACK and keep a packet history. Off by default (design D3). */
+  /** Offer and answer generic NACK and keep a packet history. Off by default. */
   nack: z.boolean(),
   /** Off allocates a buffer a packet, as servers without a pool do: for the ASIS/TOBE comparison only. */
   bufferPool: z.boolean(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CodecParameters, MEDIA_KINDS } from './media.ts';
 
 /**
- * A session as a value (design D8): with its snapshot and its counters a session can be restored in another thread.
+ * A session as a value: with its snapshot and its counters a session can be restored in another thread.
  * The snapshot is posted when it changes; the counters live in shared memory and are written before they are used,
  * so that no (key, packet index) pair is ever used twice.
  */

@@ -1,7 +1,7 @@
 /**
- * Counters that a worker writes in place and main reads at scrape (design D9): one Float64Array a worker over a
+ * Counters that a worker writes in place and main reads at scrape: one Float64Array a worker over a
  * SharedArrayBuffer that main owns. A respawned worker gets the old buffer, so that counters never go back.
- * One writer a field: the worker, but for the fields of STREAM_INFO that main sets before it assigns a slot.
+ * One writer a field: the worker. Main clears a stream's slot before it gives it to another, and a dead worker's gauges.
  */
 
 const WORKER_FIELDS = [
@@ -93,6 +93,10 @@ export class Telemetry {
   }
   static allocate(): SharedArrayBuffer {
     return new SharedArrayBuffer(TELEMETRY_BYTES);
+  }
+  /** Adds to a field by its index: `WORKER.x`, or a stream's base plus `STREAM.x`. Cheap enough for the packet path. */
+  add(field: number, by = 1): void {
+    this.counters[field] = (this.counters[field] as number) + by;
   }
   worker(field: WorkerField): number {
     return this.counters[WORKER[field]] ?? 0;

@@ -3,7 +3,7 @@ import { MAX_SESSIONS, type SessionSnapshot, ShardcastError } from '@shardcast/s
 import type { SessionInfo, SessionKind } from './media.ts';
 import { Slots } from './slots.ts';
 
-/** 128 random bits, as goal S13 asks. */
+/** 128 random bits: nobody guesses a session URL (RFC 9725 §5). */
 const SECRET_BYTES = 16;
 
 export type SessionEntry = {
@@ -20,7 +20,7 @@ export type SessionEntry = {
   readonly remoteAddr: string;
   etag: string;
   state: SessionInfo['state'];
-  /** The newest value of the session (design D8): what a restore begins with. Holds keys: never shown, never logged. */
+  /** The newest value of the session: what a restore begins with. Holds keys: never shown, never logged. */
   snapshot: SessionSnapshot | undefined;
 };
 

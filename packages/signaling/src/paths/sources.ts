@@ -4,7 +4,7 @@ import type { Quarantine } from '../pool/quarantine.ts';
 import type { Housing, PathShard } from './housing.ts';
 import type { PathState, StreamRegistry } from './stream-registry.ts';
 
-/** Between tries to open a source that its worker refused (goal R9). Cameras that are away are the worker's to retry. */
+/** Between tries to open a source that its worker refused. Cameras that are away are the worker's to retry. */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
 const RETRY_JITTER = 0.2;

@@ -31,7 +31,7 @@ const MAX_COST = 0.25;
 const MIN_COST = 0.001;
 
 /**
- * Which worker a stream belongs to (design D10): rendezvous hashing with bounded load. Deterministic: the same stream
+ * Which worker a stream belongs to: rendezvous hashing with bounded load. Deterministic: the same stream
  * and workers give the same answer in any order, and a worker that leaves moves only its own streams. A stream stays
  * on `current` for as long as that accepts. A stream without a measurement reserves what the measured ones cost in the
  * mean, so that many that start at once spread out.

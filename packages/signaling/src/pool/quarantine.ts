@@ -25,7 +25,7 @@ export type Verdict = {
 const NOBODY: Verdict = { quarantined: [], heldBack: [] };
 
 /**
- * Which streams keep killing their worker (goal R3). All streams of a worker that dies are suspects; those that were
+ * Which streams keep killing their worker. All streams of a worker that dies are suspects; those that were
  * there most often, three times in a minute at least, are the prime suspects. One alone is quarantined. Of several,
  * half are held back for a moment: if the worker dies again, it was one of the running half; if it lives, one of the
  * other. So one guilty stream among n is found with log2(n) more deaths, and nobody sits out five minutes for having
