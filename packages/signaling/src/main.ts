@@ -40,7 +40,6 @@ async function main(): Promise<void> {
   for (const warning of warnings) log.warn(warning);
 
   const server = await ShardcastServer.start({ config, workingDirectory, version, log });
-  print(`shardcast ready ${server.urls.join(' ')}${file === undefined ? ` demo=${server.urls[0]}/demo` : ''}`);
 
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
@@ -55,6 +54,8 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  // Last, since who reads it may send a signal at once.
+  print(`shardcast ready ${server.urls.join(' ')}${file === undefined ? ` demo=${server.urls[0]}/demo` : ''}`);
 }
 
 function print(line: string): void {
