@@ -183,7 +183,8 @@ export class Track implements TrackSink {
         break;
       case 'next':
         if (clock.gap > 0) {
-          this.#nextIndex += clock.gap;
+          // While a keyframe is awaited nothing is sent: indexes that moved on would cost viewers their rollover count.
+          if (!this.#awaitsKeyframe) this.#nextIndex += clock.gap;
           this.#repacker.reset();
           this.#missing += clock.gap;
         }

@@ -45,6 +45,35 @@ test('bytes come through both ways, and are acknowledged in lots once they are d
   expect((await until(4))[3]).toMatchObject({ type: 'bytes' });
 });
 
+test('a flood is taken a read a turn of the loop: timers run in between, and nothing is lost or reordered', async () => {
+  const { port1: main, port2 } = new MessageChannel();
+  ports.push(main);
+  const connection = portConnection(port2, '127.0.0.1:5000');
+  const turns: number[] = [];
+  let turn = 0;
+  const count = () => {
+    turn++;
+    if (turns.length < 50) setImmediate(count);
+  };
+  const all = new Promise<void>((resolve) => {
+    let next = 0;
+    connection.onBytes = (buffer, start) => {
+      expect(buffer[start]).toBe(next++);
+      turns.push(turn);
+      if (next === 50) resolve();
+    };
+  });
+  const ended = new Promise<string>((resolve) => {
+    connection.onClose = resolve;
+  });
+  setImmediate(count);
+  for (let i = 0; i < 50; i++) main.postMessage({ type: 'bytes', bytes: Buffer.alloc(1000, i) });
+  main.postMessage({ type: 'end', reason: 'gone' });
+  await all;
+  expect(await ended).toBe('gone');
+  expect(new Set(turns).size).toBeGreaterThan(40);
+});
+
 test('the end of either side ends the other, once', async () => {
   const byPeer = open();
   byPeer.main.postMessage({ type: 'end', reason: 'gone' });

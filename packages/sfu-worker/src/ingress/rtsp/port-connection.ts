@@ -21,6 +21,9 @@ class PortConnection implements ByteConnection {
   #localAddress = '';
   #isClosed = false;
   #unacknowledged = 0;
+  readonly #waiting: Uint8Array[] = [];
+  #hadItsTurn = false;
+  #endReason: string | undefined;
 
   constructor(port: MessagePort, remote: string) {
     this.remoteAddress = plainAddress(/^\[(.*)\](?::\d+)?$/.exec(remote)?.[1] ?? remote.replace(/^([^:]*):\d+$/, '$1'));
@@ -49,16 +52,37 @@ class PortConnection implements ByteConnection {
     if (message.type === 'open') {
       this.#localAddress = plainAddress(message.local);
     } else if (message.type === 'end') {
-      this.#port.close();
-      this.#end(message.reason);
+      this.#endReason = message.reason;
+      if (this.#waiting.length === 0) this.#endByPeer(message.reason);
     } else {
-      const { bytes } = message;
-      this.onBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
-      this.#unacknowledged += bytes.byteLength;
-      if (this.#unacknowledged < ACK_BYTES || this.#isClosed) return;
-      this.#post({ type: 'ack', bytes: this.#unacknowledged });
-      this.#unacknowledged = 0;
+      this.#waiting.push(message.bytes);
+      if (!this.#hadItsTurn) this.#takeTurn();
     }
+  }
+
+  /**
+   * One read a turn of the loop. A port hands over all that is queued at once: a publisher that floods would keep the
+   * heartbeat and all other streams waiting. What waits is not acknowledged, so that the sender is held up, not the worker.
+   */
+  #takeTurn(): void {
+    const bytes = this.#waiting.shift();
+    if (bytes === undefined || this.#isClosed) return;
+    this.#hadItsTurn = true;
+    setImmediate(() => {
+      this.#hadItsTurn = false;
+      if (this.#waiting.length > 0) this.#takeTurn();
+      else if (this.#endReason !== undefined) this.#endByPeer(this.#endReason);
+    });
+    this.onBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
+    this.#unacknowledged += bytes.byteLength;
+    if (this.#unacknowledged < ACK_BYTES || this.#isClosed) return;
+    this.#post({ type: 'ack', bytes: this.#unacknowledged });
+    this.#unacknowledged = 0;
+  }
+
+  #endByPeer(reason: string): void {
+    this.#port.close();
+    this.#end(reason);
   }
 
   #end(reason: string): void {

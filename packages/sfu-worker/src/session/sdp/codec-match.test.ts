@@ -2,7 +2,7 @@ import type { CodecParameters } from '@shardcast/shared';
 import { describe, expect, test } from 'vitest';
 import { offer } from '../../../test/session/offers.ts';
 import { matchCodec, publisherCodecs } from './codec-match.ts';
-import { type OfferedCodec, parseOffer } from './offer.ts';
+import { isCarried, type OfferedCodec, parseOffer } from './offer.ts';
 
 const h264 = (fmtp: string): CodecParameters => ({ name: 'H264', clockRate: 90_000, fmtp });
 const offered = (payloadType: number, fmtp: string, name = 'H264'): OfferedCodec => ({
@@ -131,4 +131,20 @@ test('a publisher may send everything that we carry of its own kind, in its orde
   const codecs = (kind: string) => media.filter((each) => each.kind === kind).flatMap(publisherCodecs);
   expect(codecs('audio').map(({ payloadType }) => payloadType)).toEqual([111, 9, 0, 8]);
   expect(codecs('video').map(({ payloadType }) => payloadType)).toEqual([96, 102, 104, 108, 114, 116, 39, 45, 98, 100]);
+});
+
+test('a codec at a clock rate or with channels that it cannot have is not carried', () => {
+  const offered = (name: string, clockRate: number, channels?: number): OfferedCodec => ({
+    payloadType: 96,
+    name,
+    clockRate,
+    ...(channels === undefined ? {} : { channels }),
+    fmtp: '',
+    feedback: [],
+  });
+  expect(isCarried(offered('VP8', 90_000))).toBe(true);
+  expect(isCarried(offered('OPUS', 48_000, 2))).toBe(true);
+  expect(isCarried(offered('VP8', 90_000, 99))).toBe(false);
+  expect(isCarried(offered('VP8', 0))).toBe(false);
+  expect(isCarried(offered('OPUS', 8000, 2))).toBe(false);
 });

@@ -209,8 +209,16 @@ function attribute(lines: readonly string[], name: string): string | undefined {
     .trim();
 }
 
+/** RTP clock rates, Hz: a codec by the same name at another rate is another codec. */
+const CLOCK_RATES: ReadonlyMap<string, number> = new Map(
+  CODEC_NAMES.map((name) => [name, name === 'OPUS' ? 48_000 : /^(PCMU|PCMA|G722)$/.test(name) ? 8000 : 90_000]),
+);
+const MAX_CHANNELS = 2;
+
+/** Whether we carry the codec; what passes fits a session's snapshot. */
 export function isCarried(codec: OfferedCodec): codec is CarriedCodec {
-  return (CODEC_NAMES as readonly string[]).includes(codec.name);
+  const channels = codec.channels ?? 1;
+  return CLOCK_RATES.get(codec.name) === codec.clockRate && channels >= 1 && channels <= MAX_CHANNELS;
 }
 
 function invalid(what: string): ShardcastError {
