@@ -4,6 +4,7 @@ import {
   assertNever,
   type ControlRequest,
   type ControlResult,
+  HANDLING_VIEWER,
   ShardcastError,
   type SourceSpec,
   Telemetry,
@@ -21,7 +22,13 @@ import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
 import { FileSource } from './ingress/file/file-source.ts';
-import { adoptRtspPublisher, portConnection, RtspPullSource } from './ingress/rtsp/index.ts';
+import {
+  adoptRtspPublisher,
+  type ByteConnection,
+  NetConnection,
+  portConnection,
+  RtspPullSource,
+} from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
@@ -89,6 +96,7 @@ export class ShardWorker {
     this.#settings = settings;
     this.#post = post;
     this.#telemetry = telemetry;
+    telemetry.leave(0); // the thread before may have died in the middle of something
     this.#log = log;
     this.#mux = mux;
     this.#pool = settings.bufferPool ? new PacketPool(settings.poolSlots) : undefined;
@@ -131,7 +139,28 @@ export class ShardWorker {
   }
 
   /** @throws ShardcastError as the request's documentation says. */
-  async handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
+  handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
+    const stream = 'path' in request ? this.#streams.get(request.path) : undefined;
+    const whose = request.type === 'subscribe' ? HANDLING_VIEWER : (stream?.slot ?? -1) + 1;
+    const before = this.#telemetry.enter(whose);
+    const result = this.#handle(request); // a rejection, never a throw
+    this.#telemetry.leave(before);
+    return result;
+  }
+
+  /** Says goodbye to every peer and frees everything. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const path of [...this.#streams.keys()]) this.#closeStream(path, 'the server stops');
+    for (const session of [...this.#sessions.values()]) session.close('the server stops');
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#pacer);
+    this.#vitals.close();
+    this.#mux.close();
+  }
+
+  async #handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
     switch (request.type) {
       case 'open-stream':
         this.#openStream(request.path, request.slot);
@@ -178,18 +207,6 @@ export class ShardWorker {
       default:
         return assertNever(request);
     }
-  }
-
-  /** Says goodbye to every peer and frees everything. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const path of [...this.#streams.keys()]) this.#closeStream(path, 'the server stops');
-    for (const session of [...this.#sessions.values()]) session.close('the server stops');
-    for (const timer of this.#timers) clearInterval(timer);
-    clearTimeout(this.#pacer);
-    this.#vitals.close();
-    this.#mux.close();
   }
 
   #stream(path: string): Stream {
@@ -261,6 +278,13 @@ export class ShardWorker {
           inlet: stream,
           log: this.#log,
           readTimeoutMs: settings.readTimeoutMs,
+          dial: (host, port, onConnect) => {
+            const connection = NetConnection.dial(host, port, () => {
+              onConnect();
+              this.#blameReads(connection, stream);
+            });
+            return connection;
+          },
           onState: (state, reason) => {
             if (state === 'waiting')
               this.#post({ event: 'stream-offline', path, reason: reason ?? 'it has no source' });
@@ -276,9 +300,11 @@ export class ShardWorker {
   }
 
   #adoptRtsp({ path, session, remote, port }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
+    const stream = this.#stream(path);
+    const connection = portConnection(port, remote);
     const publisher = adoptRtspPublisher({
-      connection: portConnection(port, remote),
-      inlet: this.#stream(path),
+      connection,
+      inlet: stream,
       session,
       log: this.#log,
       readTimeoutMs: this.#settings.readTimeoutMs,
@@ -288,7 +314,18 @@ export class ShardWorker {
         this.#post({ event: 'session-closed', session, slot: -1, reason });
       },
     });
+    this.#blameReads(connection, stream);
     this.#rtspPublishers.set(session, { path, close: (reason) => publisher.close(reason) });
+  }
+
+  /** What a source's bytes do is its stream's doing, control messages too. Call when `onBytes` is set. */
+  #blameReads(connection: ByteConnection, stream: Stream): void {
+    const { onBytes } = connection;
+    connection.onBytes = (buffer, start, end) => {
+      const before = this.#telemetry.enter(stream.slot + 1);
+      onBytes(buffer, start, end);
+      this.#telemetry.leave(before);
+    };
   }
 
   #addSession(id: string, session: Session): void {

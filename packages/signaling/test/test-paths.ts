@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import type { PathEvent } from '../src/paths/media.ts';
 import { PathManager } from '../src/paths/path-manager.ts';
 import type { PathRule, PathRules } from '../src/paths/path-rules.ts';
+import type { WorkerLoss } from '../src/pool/shard.ts';
 import { FakeShard } from './fake-shard.ts';
 
 export const CAMERA: SourceSpec = { type: 'rtsp', url: 'rtsp://camera/1', transport: 'tcp' };
@@ -61,9 +62,9 @@ export class TestPaths {
     this.manager.workerUp(worker);
   }
 
-  lose(worker: number, { reason = 'a bug', isDeliberate = false } = {}): void {
+  lose(worker: number, { reason = 'a bug', isDeliberate = false, ...evidence }: Partial<WorkerLoss> = {}): void {
     this.shard(worker).die();
-    this.manager.workerLost(worker, { reason, isDeliberate });
+    this.manager.workerLost(worker, { reason, isDeliberate, ...evidence });
   }
 
   /** A publisher that is online. @returns its session. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  HANDLING_VIEWER,
   MEDIA_KINDS,
   type MediaKind,
   ShardcastError,
@@ -84,7 +85,14 @@ export class WhepSession implements Reader, PeerHandler {
       throw new ShardcastError('SDP_UNACCEPTABLE', `the offer has no codec in common with "${stream.path}"`);
     }
     const credentials = context.credentials();
-    const accepted: AcceptedOffer = { kind: 'whep', path: stream.path, request, offer, credentials };
+    const accepted: AcceptedOffer = {
+      kind: 'whep',
+      path: stream.path,
+      handling: HANDLING_VIEWER,
+      request,
+      offer,
+      credentials,
+    };
     const session = new WhepSession(accepted, tracks, stream, context, onClosed);
     return { session, answer: answerTo(accepted, plan, context, CNAME) };
   }

@@ -57,7 +57,7 @@ const tap: Upstream = {
   close: (reason) => upstream.closed.push(reason),
 };
 
-function viewer(): Reader & { sent: number; closed: string[] } {
+function viewer(onSend: () => void = () => undefined): Reader & { sent: number; closed: string[] } {
   const counters = new Float64Array(24);
   const reader = {
     sent: 0,
@@ -67,7 +67,13 @@ function viewer(): Reader & { sent: number; closed: string[] } {
   };
   reader.legs = {
     video: new Leg({
-      transport: { protectRun: () => {}, send: () => reader.sent++ },
+      transport: {
+        protectRun: () => {},
+        send: () => {
+          reader.sent++;
+          onSend();
+        },
+      },
       ssrc: 1,
       payloadType: 100,
       codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
@@ -241,4 +247,17 @@ test('the profile comes from the stream itself when the SDP names none', () => {
   sink.tracks[0]?.receive(packet, 0, packet.length);
   sink.flush();
   expect(stream.codec('video')?.fmtp).toBe('packetization-mode=1;profile-level-id=64001f');
+});
+
+test('what a packet does on its way to the viewers is its stream’s doing, and afterwards nobody’s', () => {
+  const sink = stream.open(H264, tap);
+  const during: number[] = [];
+  const reader = viewer(() => during.push(telemetry.worker('handling')));
+  stream.addReader(reader);
+  frame(sink, 0x65);
+  expect(during).toEqual([4]); // slot 3, plus 1
+  expect(telemetry.worker('handling')).toBe(0);
+  telemetry.enter(-1); // a viewer's datagram brings a packet out
+  frame(sink, 0x41);
+  expect(telemetry.worker('handling')).toBe(-1);
 });

@@ -116,13 +116,17 @@ export class Stream implements StreamInlet {
     return {
       tracks: tracks.map((track) => ({
         receive: (buffer, start, end) => {
+          const before = this.#enter();
           track.beginRead(this.#options.clock());
           track.receive(buffer, start, end);
+          this.#leave(before);
         },
         receiveRtcp: (buffer, start, end) => {
           if (source.type !== 'whip') this.#count(WORKER.rtcpReceived); // a WHIP session counts its own
+          const before = this.#enter();
           track.beginRead(this.#options.clock());
           track.receiveRtcp(buffer, start, end);
+          this.#leave(before);
         },
       })),
       flush: () => this.#flush(tracks),
@@ -191,8 +195,10 @@ export class Stream implements StreamInlet {
 
   /** Moves joining viewers on. @returns true while another call is needed. */
   pace(nowMs: number): boolean {
+    const before = this.#enter();
     let busy = false;
     for (const track of this.#tracks.values()) busy = track.viewers.pace(nowMs) || busy;
+    this.#leave(before);
     return busy;
   }
 
@@ -234,6 +240,7 @@ export class Stream implements StreamInlet {
   }
 
   #flush(tracks: readonly Track[]): void {
+    const before = this.#enter();
     const beganMs = this.#options.clock();
     let any = false;
     for (const track of tracks) {
@@ -242,6 +249,7 @@ export class Stream implements StreamInlet {
       track.flush();
     }
     if (any) this.#options.telemetry.observe('forwardLatency', (this.#options.clock() - beganMs) / 1000);
+    this.#leave(before);
   }
 
   #takeTrack(source: SourceTrack): Track {
@@ -303,6 +311,15 @@ export class Stream implements StreamInlet {
     this.#keyframeRequestedAtMs = nowMs;
     this.#keyframeWanted = false;
     source.upstream.requestKeyframe(track);
+  }
+
+  /** Should the worker not survive what follows, it was this stream's. */
+  #enter(): number {
+    return this.#options.telemetry.enter(this.slot + 1);
+  }
+
+  #leave(before: number): void {
+    this.#options.telemetry.leave(before);
   }
 
   #count(field: number): void {

@@ -109,7 +109,14 @@ export class WhipSession implements PeerHandler {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${stream.path}"`);
     }
     const credentials = context.credentials();
-    const accepted: AcceptedOffer = { kind: 'whip', path: stream.path, request, offer, credentials };
+    const accepted: AcceptedOffer = {
+      kind: 'whip',
+      path: stream.path,
+      handling: stream.slot + 1,
+      request,
+      offer,
+      credentials,
+    };
     const session = new WhipSession(accepted, tracks, stream, context, onClosed);
     return { session, answer: answerTo(accepted, plan, context, '') };
   }

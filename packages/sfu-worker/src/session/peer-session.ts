@@ -62,6 +62,8 @@ export type PeerDescription = {
   readonly id: string;
   readonly kind: 'whip' | 'whep';
   readonly path: string;
+  /** What `Telemetry.enter` is told while the peer's input is handled. */
+  readonly handling: number;
   /** Index of the counters in the worker's shared buffer. */
   readonly slot: number;
   readonly ufrag: string;
@@ -91,6 +93,7 @@ export class PeerSession implements MuxEndpoint {
   readonly #context: PeerContext;
   readonly #handler: PeerHandler;
   readonly #bornMs: number;
+  readonly #handling: number;
   /** By sender SSRC: each has an index of its own in most stacks (RFC 3711 §3.2.3 makes the SSRC part of the context). */
   readonly #rtcpWindows = new Map<number, ReplayWindow>();
   /** What a restored session had received: no window begins below it. */
@@ -111,6 +114,7 @@ export class PeerSession implements MuxEndpoint {
     this.#context = context;
     this.#handler = handler;
     this.#bornMs = context.clock();
+    this.#handling = peer.handling;
     const at = peer.slot * SESSION_DOUBLES * Float64Array.BYTES_PER_ELEMENT;
     this.counters = new Float64Array(context.sessionCounters, at, SESSION_DOUBLES).fill(0);
     this.counters[SESSION_COUNTER.RTCP_IN] = -1;
@@ -146,16 +150,10 @@ export class PeerSession implements MuxEndpoint {
   }
 
   onDatagram(datagram: Buffer): void {
-    const first = datagram[0] as number; // RFC 7983 §7
-    if (first > 127 && first < 192) {
-      if (this.state !== 'connected' || datagram.length < 12) return;
-      const second = datagram[1] as number; // RFC 5761 §4
-      if (second >= 192 && second <= 223) this.#rtcp(datagram);
-      else this.#handler.onRtp(datagram);
-    } else if (first > 19 && first < 64) {
-      if (this.#channel !== undefined) this.#channel.onDatagram(datagram);
-      else if (first === 21 && datagram.length > 13 && datagram.readUInt16BE(3) === 1) this.#alert(datagram);
-    }
+    const { telemetry } = this.#context;
+    const before = telemetry.enter(this.#handling);
+    this.#dispatch(datagram);
+    telemetry.leave(before);
   }
 
   // --- out
@@ -241,6 +239,19 @@ export class PeerSession implements MuxEndpoint {
     this.#channel = undefined;
     this.#context.mux.unregister(this);
     this.#handler.onClosed(reason);
+  }
+
+  #dispatch(datagram: Buffer): void {
+    const first = datagram[0] as number; // RFC 7983 §7
+    if (first > 127 && first < 192) {
+      if (this.state !== 'connected' || datagram.length < 12) return;
+      const second = datagram[1] as number; // RFC 5761 §4
+      if (second >= 192 && second <= 223) this.#rtcp(datagram);
+      else this.#handler.onRtp(datagram);
+    } else if (first > 19 && first < 64) {
+      if (this.#channel !== undefined) this.#channel.onDatagram(datagram);
+      else if (first === 21 && datagram.length > 13 && datagram.readUInt16BE(3) === 1) this.#alert(datagram);
+    }
   }
 
   #connected(keys: SessionKeys): void {

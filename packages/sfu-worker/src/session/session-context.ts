@@ -25,6 +25,8 @@ export type Credentials = { readonly ufrag: string; readonly pwd: string };
 export type AcceptedOffer = {
   readonly kind: PeerDescription['kind'];
   readonly path: string;
+  /** See PeerDescription. */
+  readonly handling: number;
   readonly request: SessionRequest;
   readonly offer: Offer;
   readonly credentials: Credentials;
@@ -32,12 +34,13 @@ export type AcceptedOffer = {
 
 /** The connection's side of an accepted offer: registered with the socket, waiting for the client's first check. */
 export function openPeer(accepted: AcceptedOffer, context: SessionContext, handler: PeerHandler): PeerSession {
-  const { kind, path, request, offer, credentials } = accepted;
+  const { kind, path, handling, request, offer, credentials } = accepted;
   return new PeerSession(
     {
       id: request.session,
       kind,
       path,
+      handling,
       slot: request.slot,
       ...credentials,
       peerUfrag: offer.transport.ufrag,

@@ -29,7 +29,8 @@ class Session implements MuxEndpoint {
   peerUfrag: string;
   readonly checks: { request: StunRequest; remote: RemoteAddress }[] = [];
   readonly datagrams: Buffer[] = [];
-  throws = false;
+  /** Makes it throw in the middle of its stream's input. */
+  telemetry: Telemetry | undefined;
   constructor(name: string) {
     this.ufrag = `${name}-ufrag`;
     this.pwd = `${name}-password-of-22-characters`;
@@ -39,7 +40,10 @@ class Session implements MuxEndpoint {
     this.checks.push({ request, remote });
   }
   onDatagram(datagram: Buffer): void {
-    if (this.throws) throw new Error('a bug');
+    if (this.telemetry !== undefined) {
+      this.telemetry.enter(7);
+      throw new Error('a bug');
+    }
     this.datagrams.push(Buffer.from(datagram));
   }
 }
@@ -58,7 +62,7 @@ async function makeMux(host = '127.0.0.1') {
   const mux = await UdpMux.open({ host, port: 0 }, { telemetry, log, clock: () => time.nowMs });
   opened.push(mux);
   const count = (field: keyof typeof WORKER) => telemetry.counters[WORKER[field]] ?? 0;
-  return { mux, count, errors, time };
+  return { mux, count, errors, time, telemetry };
 }
 async function makePeer(address?: string): Promise<UdpPeer> {
   const peer = await UdpPeer.open(address);
@@ -317,18 +321,19 @@ describe('ICE restart', () => {
 });
 
 test('a session that throws costs its datagram, is logged once, and the others go on', async () => {
-  const { mux, count, errors } = await makeMux();
+  const { mux, count, errors, telemetry } = await makeMux();
   const [broken, sound] = [new Session('broken'), new Session('sound')];
   mux.register(broken);
   mux.register(sound);
   const [peerA, peerB] = [await makePeer(), await makePeer()];
   await repliesTo(peerA, mux.port, [], broken);
-  broken.throws = true;
+  broken.telemetry = telemetry;
   await repliesTo(peerA, mux.port, [DTLS, DTLS, DTLS], broken);
   await repliesTo(peerB, mux.port, [], sound);
   await repliesTo(peerB, mux.port, [SRTP], sound);
   expect(sound.datagrams).toEqual([SRTP]);
   expect(count('droppedMalformed')).toBe(3);
+  expect(count('handling')).toBe(0); // it was caught: nobody's doing any more
   expect(errors).toEqual(['a datagram handler threw']);
 });
 

@@ -178,6 +178,7 @@ export class UdpMux {
       else bound.endpoint.onDatagram(datagram);
     } catch (error) {
       // A bug, not an input that is expected: say it once, drop the datagram, go on.
+      this.#options.telemetry.leave(0);
       this.#count(WORKER.droppedMalformed);
       if (this.#faultLogged) return;
       this.#faultLogged = true;

@@ -1,7 +1,8 @@
 /**
  * Counters that a worker writes in place and main reads at scrape: one Float64Array a worker over a
  * SharedArrayBuffer that main owns. A respawned worker gets the old buffer, so that counters never go back.
- * One writer a field: the worker. Main clears a stream's slot before it gives it to another, and a dead worker's gauges.
+ * One writer a field: the worker. Main clears a stream's slot before it gives it to another, and a dead worker's gauges and
+ * `handling`.
  */
 
 const WORKER_FIELDS = [
@@ -38,6 +39,7 @@ const WORKER_FIELDS = [
   'handshakesFailed',
   'datagramsIn',
   'datagramsOut',
+  'handling',
 ] as const;
 export type WorkerField = (typeof WORKER_FIELDS)[number];
 
@@ -45,6 +47,9 @@ export type WorkerField = (typeof WORKER_FIELDS)[number];
 export const WORKER = Object.fromEntries(WORKER_FIELDS.map((name, index) => [name, index])) as Readonly<
   Record<WorkerField, number>
 >;
+
+/** `handling` while it is a viewer's input: a stream is not to blame for what its viewers send. */
+export const HANDLING_VIEWER = -1;
 
 /** Upper bounds in seconds; one more bucket holds the rest, then the sum. */
 export const HISTOGRAM_BUCKETS = {
@@ -97,6 +102,20 @@ export class Telemetry {
   /** Adds to a field by its index: `WORKER.x`, or a stream's base plus `STREAM.x`. Cheap enough for the packet path. */
   add(field: number, by = 1): void {
     this.counters[field] = (this.counters[field] as number) + by;
+  }
+  /**
+   * Worker only: whose input it handles from here on, a stream's slot plus 1 or HANDLING_VIEWER. Should the worker be lost,
+   * main reads here what killed it. Cheap enough for the packet path: a load and a store, since nobody waits for it.
+   * @returns what it handled before, for `leave`
+   */
+  enter(whose: number): number {
+    const before = this.counters[WORKER.handling] as number;
+    this.counters[WORKER.handling] = whose;
+    return before;
+  }
+  /** That is done. Not called when it threw: then the worker is lost, or whoever caught it calls `leave(0)`. */
+  leave(before: number): void {
+    this.counters[WORKER.handling] = before;
   }
   worker(field: WorkerField): number {
     return this.counters[WORKER[field]] ?? 0;

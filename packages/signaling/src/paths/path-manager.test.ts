@@ -363,10 +363,16 @@ describe('a stream that keeps killing its worker', () => {
     await expect(t.manager.publish('bad', 'poison', '')).rejects.toEqual(code('STREAM_QUARANTINED'));
   });
 
-  test('is found among the cameras beside it, and those of the other worker are hit once at most', async () => {
+  test('is found among the newcomers beside it, and those of the other worker are hit once at most', async () => {
     const names = Array.from({ length: 16 }, (_, index) => `cam${index}`);
-    begin({ paths: rules(Object.fromEntries(names.map((name) => [name, { source: CAMERA }]))) });
-    await settled();
+    begin();
+    /** Publishers come back as soon as they may. */
+    const publishAll = async () => {
+      for (const name of names) {
+        if (t.manager.path(name)?.online !== true) await t.live(name).catch(() => undefined);
+      }
+    };
+    await publishAll();
     const bad = 'cam5';
     const neighbours = names.filter((name) => t.home(name) === t.home(bad));
     const hits = new Map(names.map((name) => [name, 0]));
@@ -382,6 +388,7 @@ describe('a stream that keeps killing its worker', () => {
         t.come(home);
       }
       await pass(1000);
+      await publishAll();
     }
     expect(isFound()).toBe(true);
     const quarantined = t.lines.filter(({ msg }) => msg === 'stream quarantined: it keeps killing its worker');
@@ -390,6 +397,37 @@ describe('a stream that keeps killing its worker', () => {
       if (!neighbours.includes(name)) expect(hits.get(name), name).toBeLessThanOrEqual(1);
       expect(t.manager.path(name)?.worker === undefined, name).toBe(name === bad);
     }
+  });
+
+  test('is quarantined alone by evidence, at the third death, a camera of the configuration too', async () => {
+    const names = ['a', 'b', 'c'];
+    begin({ workers: 1, paths: rules(Object.fromEntries(names.map((name) => [name, { source: CAMERA }]))) });
+    await settled();
+    for (let death = 0; death < 3; death++) {
+      const slot = t.manager.path('b')?.slot ?? -1;
+      t.lose(0, { handling: { slot } });
+      t.come(0);
+      await settled();
+      expect(t.lines).toContainEqual(expect.objectContaining({ msg: 'worker lost', handling: 'b' }));
+    }
+    expect(t.manager.path('b')?.reason).toMatch(/keeps killing its worker.*may try again/);
+    expect([...t.shard(0).sources.keys()].sort()).toEqual(['a', 'c']);
+  });
+
+  test('under ever new names does not get the streams beside it quarantined', async () => {
+    begin({ workers: 1, paths: rules({ demo: { source: CAMERA } }) });
+    await settled();
+    await t.live('old');
+    await pass(61_000);
+    for (let death = 0; death < 10; death++) {
+      await t.live(`bad${death}`);
+      t.lose(0, death % 2 === 0 ? {} : { handling: 'viewer' });
+      t.come(0);
+      await pass(1000);
+      await t.live('old');
+    }
+    expect([...t.shard(0).sources.keys()]).toEqual(['demo']);
+    expect(t.lines.filter(({ msg }) => /quarantined|held back/.test(String(msg)))).toEqual([]);
   });
 
   test('recycling blames nobody', async () => {

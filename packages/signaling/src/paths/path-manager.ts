@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { assertNever, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
+import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
 import { Admission } from './admission.ts';
@@ -142,14 +143,19 @@ export class PathManager implements Media {
     if (!this.#admission.isClosed) this.#sources.workerUp();
   }
 
-  workerLost(worker: number, { reason, isDeliberate }: WorkerLoss): void {
+  workerLost(worker: number, loss: WorkerLoss): void {
+    const { reason, isDeliberate, handling } = loss;
     const { log, clock } = this.#options;
     const nowMs = clock();
     const residents = this.#streams.residents(worker);
-    log[isDeliberate ? 'info' : 'error']({ worker, reason, streams: residents.length }, 'worker lost');
+    const suspects = isDeliberate ? [] : suspectsOf(handling, this.#residents(residents, nowMs));
+    log[isDeliberate ? 'info' : 'error'](
+      { worker, reason, streams: residents.length, ...evidence(handling, suspects) },
+      'worker lost',
+    );
     this.#housing.workerLost(worker);
     this.#sessions.workerLost(worker);
-    if (!isDeliberate) this.#blame(residents, nowMs);
+    if (!isDeliberate) this.#blame(suspects, nowMs);
     for (const state of residents) {
       this.#streams.vacate(state)(); // the thread is gone: nobody writes to the slot any more
       state.lostWorker = worker;
@@ -342,9 +348,17 @@ export class PathManager implements Media {
     this.#tell({ type: 'offline', path: name, reason });
   }
 
-  #blame(residents: readonly PathState[], nowMs: number): void {
-    const names = residents.map(({ name }) => name);
-    const { quarantined, heldBack } = this.#quarantine.workerDied(names, nowMs);
+  #residents(states: readonly PathState[], nowMs: number): Resident[] {
+    return states.map(({ name, home, firstHomeAtMs, rule }) => ({
+      name,
+      slot: home?.slot ?? -1,
+      ageMs: nowMs - (firstHomeAtMs ?? nowMs),
+      hasOwnSource: rule.source !== 'publisher',
+    }));
+  }
+
+  #blame(suspects: readonly string[], nowMs: number): void {
+    const { quarantined, heldBack } = this.#quarantine.workerDied(suspects, nowMs);
     for (const path of quarantined) {
       this.#options.log.error({ path }, 'stream quarantined: it keeps killing its worker');
     }
@@ -420,6 +434,12 @@ export class PathManager implements Media {
 
 function isWorkerLost(error: unknown): boolean {
   return error instanceof ShardcastError && error.code === 'WORKER_LOST';
+}
+
+/** For the log: what the worker was doing when it was lost. */
+function evidence(handling: Handling | undefined, suspects: readonly string[]): { handling?: string } {
+  if (handling === undefined) return {};
+  return { handling: handling === 'viewer' ? 'a viewer' : (suspects[0] ?? 'a stream that is gone') };
 }
 
 function messageOf(error: unknown): string {

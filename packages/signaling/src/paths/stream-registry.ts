@@ -20,6 +20,8 @@ export type PathState = {
   onlineSince: Date | undefined;
   /** Why it is not online, for an operator. */
   reason: string | undefined;
+  /** When it first had a home on any worker, monotonic ms; a lost worker does not make it new again. */
+  firstHomeAtMs: number | undefined;
   /** It was online in this home or the one before: viewers that come too early are told to wait, not to go. */
   wasOnline: boolean;
   /** The worker that was lost under it. */
@@ -64,6 +66,7 @@ export class StreamRegistry {
       tracks: [],
       onlineSince: undefined,
       reason: undefined,
+      firstHomeAtMs: undefined,
       wasOnline: false,
       lostWorker: undefined,
       retryAtMs: 0,
@@ -79,6 +82,7 @@ export class StreamRegistry {
     const slot = this.#slots[worker]?.take();
     if (slot === undefined) return undefined;
     state.home = { worker, slot, sinceMs: nowMs };
+    state.firstHomeAtMs ??= nowMs;
     return state.home;
   }
 

@@ -25,19 +25,19 @@ export type Verdict = {
 const NOBODY: Verdict = { quarantined: [], heldBack: [] };
 
 /**
- * Which streams keep killing their worker. All streams of a worker that dies are suspects; those that were
- * there most often, three times in a minute at least, are the prime suspects. One alone is quarantined. Of several,
+ * Which streams keep killing their worker. Whom a death is held against, `suspectsOf` says; those that were suspects
+ * most often, three times in a minute at least, are the prime suspects. One alone is quarantined. Of several,
  * half are held back for a moment: if the worker dies again, it was one of the running half; if it lives, one of the
  * other. So one guilty stream among n is found with log2(n) more deaths, and nobody sits out five minutes for having
  * been near. Pure: time is an argument.
  */
 export class Quarantine {
-  /** Times of the deaths a stream was there at that no investigation explains, within the window. */
+  /** Times of the deaths a stream was a suspect of that no investigation explains, within the window. */
   readonly #deaths = new Map<string, number[]>();
   readonly #quarantinedUntilMs = new Map<string, number>();
   #investigations: Investigation[] = [];
 
-  /** @param residents the streams that lived on the worker. Not to be called when the worker was ended on purpose. */
+  /** @param residents the streams that may have done it. Not to be called when the worker was ended on purpose. */
   workerDied(residents: readonly string[], nowMs: number): Verdict {
     this.#settle(nowMs);
     const present = new Set(residents);

@@ -1,5 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
-import { type ControlEnvelope, Telemetry, WORKER, type WorkerBoot, type WorkerEvent } from '@shardcast/shared';
+import {
+  type ControlEnvelope,
+  HANDLING_VIEWER,
+  Telemetry,
+  WORKER,
+  type WorkerBoot,
+  type WorkerEvent,
+} from '@shardcast/shared';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { workerSettings } from '../../test/worker-settings.ts';
@@ -218,6 +225,34 @@ test('of a dead worker nothing is heard but its last lines', async () => {
   await settled();
   expect(losses).toEqual([{ reason: 'a bug', isDeliberate: false }]);
   expect(events).toContainEqual(log);
+});
+
+test('a loss tells whose input was being handled, once', async () => {
+  shard.start();
+  await up();
+  const { telemetry } = shard;
+  telemetry.leave(telemetry.enter(5));
+  await die('a bug elsewhere');
+  for (const whose of [5, HANDLING_VIEWER]) {
+    vi.advanceTimersByTime(1000);
+    telemetry.enter(whose);
+    await die('a bug in its handler');
+  }
+  vi.advanceTimersByTime(1000);
+  await die('another bug elsewhere');
+  expect(losses.map(({ handling }) => handling)).toEqual([undefined, { slot: 4 }, 'viewer', undefined]);
+});
+
+test('what a silent worker handles is held against it only when it burns CPU', async () => {
+  for (const burning of [1, 0.1]) {
+    shard.start();
+    await up();
+    shard.telemetry.enter(3);
+    pass(6000, { burning });
+    await until(() => shard.state === 'restarting');
+    vi.advanceTimersByTime(0);
+  }
+  expect(losses.map(({ handling }) => handling)).toEqual([{ slot: 2 }, undefined]);
 });
 
 test('recycling tells that it was on purpose, and does not count as a failure', async () => {

@@ -3,6 +3,7 @@ import { MessageChannel, type Transferable, type Worker } from 'node:worker_thre
 import {
   type ControlRequest,
   type ControlResult,
+  HANDLING_VIEWER,
   MAX_SESSIONS,
   PortClient,
   SESSION_DOUBLES,
@@ -16,6 +17,7 @@ import {
 } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
 import type { ShardView } from '../paths/media.ts';
+import type { Handling } from './blame.ts';
 
 /** A worker whose heartbeat stands still this long, while it burns CPU, hangs. */
 const HANG_MS = 1000;
@@ -50,6 +52,8 @@ export type WorkerLoss = {
   readonly reason: string;
   /** It was ended on purpose: nothing that ran in it is to blame. */
   readonly isDeliberate: boolean;
+  /** Whose input it handled at its end; undefined when nobody's, or when that proves nothing. */
+  readonly handling?: Handling;
 };
 
 export type ShardOptions = {
@@ -170,7 +174,9 @@ export class Shard implements ShardView {
     if (this.state === 'up' && silentMs > HANG_MS) {
       const burnt = this.#cpuSeconds() - this.#cpuAtBeat;
       if (!(burnt < HANG_CPU_SECONDS) || silentMs > SILENT_MS) {
-        this.#kill({ reason: `no heartbeat for ${Math.round(silentMs)} ms`, isDeliberate: false });
+        const reason = `no heartbeat for ${Math.round(silentMs)} ms`;
+        // A thread that got no processor stands in the middle of whatever it was doing.
+        this.#kill({ reason, isDeliberate: false, ...(burnt < HANG_CPU_SECONDS ? {} : this.#handling()) });
       }
     }
     if (this.state === 'starting' && nowMs - this.#startedAtMs > START_MS) {
@@ -270,13 +276,20 @@ export class Shard implements ShardView {
       this.#onEnd();
       return;
     }
-    const loss = this.#killedBecause ?? { reason: message, isDeliberate: false };
+    const loss = this.#killedBecause ?? { reason: message, isDeliberate: false, ...this.#handling() };
+    this.telemetry.leave(0);
     const wasHealthy = loss.isDeliberate || this.#options.clock() - this.#upAtMs > HEALTHY_MS;
     this.#failures = wasHealthy ? 0 : this.#failures + 1;
     this.state = 'restarting';
     this.restarts++;
     this.#respawn = setTimeout(() => this.start(), this.#backoffMs());
     this.#options.onLost(loss);
+  }
+
+  #handling(): Pick<WorkerLoss, 'handling'> {
+    const whose = this.telemetry.worker('handling');
+    if (whose === 0) return {};
+    return { handling: whose === HANDLING_VIEWER ? 'viewer' : { slot: whose - 1 } };
   }
 
   /** The first death is answered at once; a thread that dies young again and again must not spin. */

@@ -78,6 +78,8 @@ describe('a worker that fails is replaced, and the other does not notice', () =>
     ['hang', /no heartbeat/],
     ['end', /its task ended/],
   ];
+  /** The request that brought it about is done by then. */
+  const endsLater = new Set(['reject', 'end']);
   for (const [how, reason] of ways) {
     test(how, async () => {
       const { restarts } = trial.shard(0);
@@ -104,7 +106,13 @@ describe('a worker that fails is replaced, and the other does not notice', () =>
 
       expect(answered).toBeGreaterThan(10);
       expect(trial.losses.slice(lossesBefore)).toEqual([
-        { worker: 0, reason: expect.stringMatching(reason), isDeliberate: false, atMs: expect.any(Number) },
+        {
+          worker: 0,
+          reason: expect.stringMatching(reason),
+          isDeliberate: false,
+          atMs: expect.any(Number),
+          ...(endsLater.has(how) ? {} : { handling: { slot: 0 } }),
+        },
       ]);
       expect(trial.shard(1).restarts).toBe(0);
       expect(trial.logs.some(({ message }) => message === `last words before ${how}`)).toBe(true);
