@@ -1,8 +1,11 @@
 import type { MessagePort, Transferable } from 'node:worker_threads';
+import type { ZodError } from 'zod';
 import { ShardcastError, type WireError } from '../errors.ts';
 import { type ControlRequest, type ControlResult, WorkerEvent } from './control.ts';
 
 type Pending = { resolve(value: unknown): void; reject(error: Error): void };
+
+const MAX_FAULT_LENGTH = 200;
 
 /** Main's end of a shard's port: pairs requests with replies, hands events on, and rejects what a lost worker owes. */
 export class PortClient {
@@ -11,8 +14,8 @@ export class PortClient {
   #nextId = 1;
   #closed = false;
 
-  /** @param onEvent called for every well-formed event; malformed ones go to `onProtocolError`. */
-  constructor(port: MessagePort, onEvent: (event: WorkerEvent) => void, onProtocolError: (error: Error) => void) {
+  /** @param onEvent called for every well-formed event; malformed ones go to `onProtocolError`, in a few words. */
+  constructor(port: MessagePort, onEvent: (event: WorkerEvent) => void, onProtocolError: (fault: string) => void) {
     this.#port = port;
     port.on('message', (message: unknown) => {
       if (isReply(message)) {
@@ -21,7 +24,7 @@ export class PortClient {
       }
       const event = WorkerEvent.safeParse(message);
       if (event.success) onEvent(event.data);
-      else onProtocolError(new Error(`malformed worker message: ${event.error.message}`));
+      else onProtocolError(faultOf(message, event.error));
     });
     port.on('close', () => this.close());
   }
@@ -57,6 +60,15 @@ export class PortClient {
     if (message.error !== undefined) pending.reject(new ShardcastError(message.error.code, message.error.message));
     else pending.resolve(message.ok);
   }
+}
+
+/** One short line: a schema's own report is as long as the message is wrong. */
+function faultOf(message: unknown, { issues }: ZodError): string {
+  const event = typeof message === 'object' && message !== null && 'event' in message ? message.event : undefined;
+  const name = typeof event === 'string' ? event : 'message';
+  const [first] = issues;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  return `${name}: ${first?.path.join('.') ?? ''} ${first?.message ?? ''}`.slice(0, MAX_FAULT_LENGTH) + more;
 }
 
 function isReply(message: unknown): message is { reply: number; ok?: unknown; error?: WireError } {

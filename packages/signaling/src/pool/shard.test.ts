@@ -25,6 +25,7 @@ let burntSeconds = 0;
 const lives: Life[] = [];
 const losses: WorkerLoss[] = [];
 const events: WorkerEvent[] = [];
+const lines: Record<string, unknown>[] = [];
 let ups = 0;
 let shard: Shard;
 
@@ -34,13 +35,13 @@ beforeEach(() => {
   nowMs = 1_000_000;
   burntSeconds = 0;
   ups = 0;
-  for (const list of [lives, losses, events]) list.length = 0;
+  for (const list of [lives, losses, events, lines]) list.length = 0;
   shard = new Shard({
     settings: workerSettings(3),
     run: (boot, _transfer, signal) => live(boot, signal),
     thread: () => undefined,
     cpuSeconds: () => burntSeconds,
-    log: pino({ level: 'silent' }),
+    log: pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) }),
     clock: () => nowMs,
     firstBackoffMs: 250,
     onUp: () => ups++,
@@ -225,6 +226,28 @@ test('of a dead worker nothing is heard but its last lines', async () => {
   await settled();
   expect(losses).toEqual([{ reason: 'a bug', isDeliberate: false }]);
   expect(events).toContainEqual(log);
+});
+
+test('malformed events are said once a second, in few words, with the count of those between', async () => {
+  shard.start();
+  await up();
+  const flood = async () => {
+    for (let count = 0; count < 1000; count++) {
+      const tracks = Array.from({ length: 50 }, () => ({ kind: 'smell'.repeat(100) }));
+      life().port.postMessage({ event: 'stream-online', path: 'cam', source: 'whip', tracks });
+    }
+    life().port.postMessage({ event: 'session-closed', session: 's', slot: 0, reason: 'r' });
+    await until(() => events.length > 0);
+    events.length = 0;
+  };
+  await flood();
+  expect(lines).toMatchObject([
+    { worker: 3, msg: 'worker protocol error', fault: expect.stringMatching(/^stream-online: tracks\.0\.kind /) },
+  ]);
+  expect(JSON.stringify(lines).length).toBeLessThan(500);
+  nowMs += 1000;
+  await flood();
+  expect(lines.map(({ suppressed }) => suppressed)).toEqual([undefined, 999]);
 });
 
 test('a loss tells whose input was being handled, once', async () => {

@@ -15,6 +15,7 @@ import {
   type WorkerField,
   type WorkerSettings,
 } from '@shardcast/shared';
+import { LimitedLog } from '../logging/limited-log.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { ShardView } from '../paths/media.ts';
 import type { Handling } from './blame.ts';
@@ -84,6 +85,8 @@ export class Shard implements ShardView {
   fastPath: ShardView['fastPath'];
   udpPort: number | undefined;
   readonly #options: ShardOptions;
+  /** A worker whose events are wrong sends them at the rate of its packets, should a stranger know how. */
+  readonly #log: LimitedLog;
   readonly #telemetryBuffer = Telemetry.allocate();
   readonly #sessionCounters = new SharedArrayBuffer(MAX_SESSIONS * SESSION_DOUBLES * Float64Array.BYTES_PER_ELEMENT);
   #port: PortClient | undefined;
@@ -107,13 +110,14 @@ export class Shard implements ShardView {
 
   constructor(options: ShardOptions) {
     this.#options = options;
+    this.#log = new LimitedLog(options.log, { perSecond: 1, clock: options.clock });
     this.worker = options.settings.worker;
     this.telemetry = new Telemetry(this.#telemetryBuffer);
   }
 
   start(): void {
     const { port1, port2 } = new MessageChannel();
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const generation = ++this.#generation;
     this.state = 'starting';
     this.#startedAtMs = clock();
@@ -125,7 +129,7 @@ export class Shard implements ShardView {
     this.#port = new PortClient(
       port1,
       (event) => this.#event(event, generation),
-      (error) => log.error({ worker: this.worker, err: error }, 'worker protocol error'),
+      (fault) => this.#log.error({ worker: this.worker, fault }, 'worker protocol error'),
     );
     const boot: WorkerBoot = {
       settings: this.#options.settings,

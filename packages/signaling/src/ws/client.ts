@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { assertNever, ShardcastError } from '@shardcast/shared';
 import type { RawData, WebSocket } from 'ws';
 import { type Authorise, accessRequest, demand, peerAddress } from '../auth/authorise.ts';
+import { RateLimit } from '../guard/rate-limit.ts';
 import { retryAfterSeconds, toShardcastError } from '../http/problem.ts';
 import { checkPathName } from '../http/request-path.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Media, PathEvent, SessionKind } from '../paths/media.ts';
 import { type ClientMessage, PROTOCOL_VERSION, parseClientMessage, type ServerMessage } from './protocol.ts';
-import { RateLimit } from './rate-limit.ts';
 
 const MESSAGES_PER_SECOND = 50;
 /** A camera wall has some dozens. */

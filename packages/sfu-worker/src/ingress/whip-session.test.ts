@@ -1,0 +1,118 @@
+import { SESSION_DOUBLES, SessionSnapshot, ShardcastError, Telemetry } from '@shardcast/shared';
+import fc from 'fast-check';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { OFFERS, offer } from '../../test/session/offers.ts';
+import { PortableFastPath } from '../fastpath/portable.ts';
+import { PacketPool } from '../forward/packet-pool.ts';
+import { Stream } from '../forward/stream.ts';
+import { TrackCommons } from '../forward/track-viewers.ts';
+import { type Certificate, makeCertificate } from '../session/dtls/certificate.ts';
+import { loadDtls } from '../session/dtls/secure-channel.ts';
+import type { SessionContext } from '../session/session-context.ts';
+import { UdpMux } from '../session/udp-mux.ts';
+import { WhipSession } from './whip-session.ts';
+
+const log = { error() {}, warn() {}, info() {}, debug() {} };
+let certificate: Certificate;
+let mux: UdpMux | undefined;
+
+beforeAll(async () => {
+  await loadDtls();
+  certificate = await makeCertificate();
+});
+afterEach(() => mux?.close());
+
+/** Publishes with each offer. @returns the sessions that were accepted, as main would be told of them. */
+async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefined> {
+  const telemetry = new Telemetry(Telemetry.allocate());
+  const clock = () => 0;
+  mux = await UdpMux.open({ host: '127.0.0.1', port: 0 }, { telemetry, log, clock });
+  const stream = new Stream({
+    path: 'cam',
+    slot: 0,
+    fastPath: new PortableFastPath(new PacketPool(32), { queued: 0 }, telemetry),
+    telemetry,
+    cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
+    commons: new TrackCommons(),
+    maxPayloadBytes: 1200,
+    nack: false,
+    publisherGraceMs: 0,
+    clock,
+    log,
+    onOnline() {},
+    onOffline() {},
+    onPaceWanted() {},
+  });
+  const context: SessionContext = {
+    sessionCounters: new SharedArrayBuffer(SESSION_DOUBLES * Float64Array.BYTES_PER_ELEMENT),
+    certificate,
+    mux,
+    telemetry,
+    log,
+    clock,
+    handshakeTimeoutMs: 1000,
+    consentTimeoutMs: 1000,
+    nack: false,
+    onSnapshot() {},
+    transport: () => ({ addresses: ['127.0.0.1'], port: 1, fingerprint: certificate.fingerprint }),
+    credentials: () => ({ ufrag: 'ufrag', pwd: 'password' }),
+    onFlushWanted() {},
+  };
+  return (sdp) => {
+    try {
+      const { session } = WhipSession.publish({ session: 's', slot: 0, offer: sdp }, stream, context, () => {});
+      const snapshot = session.peer.snapshot();
+      session.close('done');
+      return snapshot;
+    } catch (error) {
+      if (error instanceof ShardcastError) return undefined;
+      throw error;
+    }
+  };
+}
+
+const number = fc.oneof(fc.nat(256), fc.constantFrom(8000, 48_000, 90_000), fc.bigInt({ min: 0n, max: 10n ** 12n }));
+const name = fc.constantFrom('H264', 'h265', 'VP8', 'vp9', 'AV1', 'opus', 'PCMU', 'G722', 'rtx', 'x-1');
+const payload = fc.nat(130);
+const line = fc.oneof(
+  fc.tuple(payload, name, number).map(([type, codec, rate]) => `a=rtpmap:${type} ${codec}/${rate}`),
+  fc.tuple(payload, name, number, number).map(([type, codec, rate, n]) => `a=rtpmap:${type} ${codec}/${rate}/${n}`),
+  fc.tuple(payload, fc.string()).map(([type, text]) => `a=fmtp:${type} ${text}`),
+  number.map((ssrc) => `a=ssrc:${ssrc} cname:x`),
+  number.map((id) => `a=extmap:${id} urn:ietf:params:rtp-hdrext:sdes:mid`),
+  fc.string().map((mid) => `a=mid:${mid}`),
+  fc.constantFrom('a=sendonly', 'a=recvonly', 'a=bundle-only'),
+);
+const section = fc
+  .tuple(fc.constantFrom('audio', 'video', 'application'), fc.array(payload), fc.array(line))
+  .map(([kind, types, lines]) => [`m=${kind} 9 UDP/TLS/RTP/SAVPF 96 0 ${types.join(' ')}`.trim(), ...lines]);
+const FINGERPRINT = `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`;
+const made = fc
+  .array(section, { minLength: 1, maxLength: 4 })
+  .map((media) =>
+    ['v=0', 'a=ice-ufrag:abcd', `a=ice-pwd:${'p'.repeat(22)}`, FINGERPRINT, ...media.flat(), ''].join('\r\n'),
+  );
+/** An offer of a real client, with its numbers changed. */
+const spoilt = fc
+  .tuple(fc.constantFrom(...OFFERS), fc.array(number, { minLength: 1, maxLength: 30 }), fc.nat())
+  .map(([client, numbers, seed]) => {
+    let at = seed;
+    return offer(client).replaceAll(/\d+/g, (old) => (at++ % 7 === 0 ? String(numbers[at % numbers.length]) : old));
+  });
+
+describe('what main is told of a publisher', () => {
+  test('fits its schema, whatever offer was accepted', async () => {
+    const publish = await makePublish();
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.oneof(made, spoilt), (sdp) => {
+        const snapshot = publish(sdp);
+        if (snapshot === undefined) return;
+        accepted++;
+        expect(SessionSnapshot.safeParse(snapshot).error?.issues ?? []).toEqual([]);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(accepted).toBeGreaterThan(100);
+  });
+});
