@@ -17,6 +17,7 @@ import {
   writeResponse,
 } from '@shardcast/shared';
 import type { Decision } from '../auth/authorise.ts';
+import type { LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { endSoon, RtspRelay } from './relay.ts';
 
@@ -40,16 +41,11 @@ export type RtspAccess = {
 };
 export type RtspAuthorise = (request: RtspAccess) => Promise<Decision>;
 
-export interface DoorLog {
-  info(fields: Record<string, unknown>, message: string): void;
-  debug(fields: Record<string, unknown>, message: string): void;
-}
-
 export type PublisherDoorOptions = {
   readonly socket: Socket;
   readonly authorise: RtspAuthorise;
   readonly media: Pick<Media, 'adoptRtsp'>;
-  readonly log: DoorLog;
+  readonly log: LineLog;
   readonly headerTimeoutMs: number;
   /** The connection is no longer waiting: it was handed over, or it ended. Called once. */
   readonly onSettled: () => void;

@@ -92,7 +92,8 @@ class RtspClient {
   }
 }
 
-const log = { info: () => undefined, debug: () => undefined };
+const ignore = () => undefined;
+const log = { error: ignore, warn: ignore, info: ignore, debug: ignore };
 
 async function start(options: Partial<RtspServerOptions> = {}) {
   const worker = new FakeWorker();
@@ -250,4 +251,22 @@ test('close ends every connection and frees the port', async () => {
   await gone;
   await worker.until(() => worker.ended !== undefined);
   expect(worker.ended).toBe('the server is shutting down');
+});
+
+test('refused connections are logged a few times a second, and counted', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const time = { nowMs: 0 };
+  const info = (fields: Record<string, unknown>) => void lines.push(fields);
+  const { client } = await start({ log: { ...log, info }, clock: () => time.nowMs });
+  const refuse = async () => {
+    const stranger = client();
+    stranger.socket.write('nonsense\r\n\r\n');
+    expect((await stranger.response()).status).toBe(400);
+  };
+  for (let count = 0; count < 20; count++) await refuse();
+  expect(lines).toHaveLength(5);
+  time.nowMs += 1000;
+  await refuse();
+  expect(lines).toHaveLength(6);
+  expect(lines.at(-1)).toMatchObject({ status: 400, suppressed: 15 });
 });

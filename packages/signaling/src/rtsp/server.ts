@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
+import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
-import { type DoorLog, PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
+import { PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
 import { endSoon } from './relay.ts';
 
 /** From the connection to its ANNOUNCE, as a whole: drip-feeding does not lengthen it. */
 const HEADER_TIMEOUT_MS = 10_000;
 const MAX_PENDING = 256;
+/** Lines a second of each message, whatever strangers do. */
+const LOG_LINES_PER_SECOND = 5;
 
 export type RtspServerOptions = {
   /** Every interface when undefined. */
@@ -17,10 +20,12 @@ export type RtspServerOptions = {
   /** Everyone may publish by default. */
   readonly authorise?: RtspAuthorise;
   readonly media: Pick<Media, 'adoptRtsp'>;
-  readonly log: DoorLog;
+  readonly log: LineLog;
   readonly headerTimeoutMs?: number;
   /** Connections that have not announced yet; more are turned away. */
   readonly maxPending?: number;
+  /** Monotonic, ms. */
+  readonly clock?: () => number;
 };
 
 /**
@@ -29,6 +34,7 @@ export type RtspServerOptions = {
  */
 export class RtspServer {
   readonly #options: RtspServerOptions;
+  readonly #log: LineLog;
   readonly #server: Server;
   readonly #doors = new Set<PublisherDoor>();
   #pending = 0;
@@ -36,6 +42,8 @@ export class RtspServer {
 
   constructor(options: RtspServerOptions) {
     this.#options = options;
+    const { log, clock = () => performance.now() } = options;
+    this.#log = new LimitedLog(log, { perSecond: LOG_LINES_PER_SECOND, clock });
     this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
   }
 
@@ -68,8 +76,9 @@ export class RtspServer {
   }
 
   #accept(socket: Socket): void {
-    const { maxPending = MAX_PENDING, headerTimeoutMs = HEADER_TIMEOUT_MS, media, log } = this.#options;
+    const { maxPending = MAX_PENDING, headerTimeoutMs = HEADER_TIMEOUT_MS, media } = this.#options;
     if (this.#pending >= maxPending) {
+      this.#log.info({ status: 503 }, 'rtsp connection turned away: too many are waiting');
       socket.on('error', () => undefined);
       socket.write(writeResponse({ status: 503, reason: RTSP_REASONS[503] ?? '', headers: [['retry-after', '1']] }));
       endSoon(socket);
@@ -79,7 +88,7 @@ export class RtspServer {
     const door = new PublisherDoor({
       socket,
       media,
-      log,
+      log: this.#log,
       headerTimeoutMs,
       authorise: this.#options.authorise ?? (async () => ({ allowed: true })),
       onSettled: () => {
