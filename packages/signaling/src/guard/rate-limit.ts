@@ -1,12 +1,14 @@
-/** A token bucket: `perSecond` on average, as many at once. Sans-IO: time comes in. */
+/** A token bucket: `perSecond` on average, `burst` at once. Sans-IO: time comes in. */
 export class RateLimit {
   readonly #perSecond: number;
+  readonly #burst: number;
   #tokens: number;
   #filledAtMs: number;
 
-  constructor(perSecond: number, nowMs: number) {
+  constructor(perSecond: number, nowMs: number, burst = perSecond) {
     this.#perSecond = perSecond;
-    this.#tokens = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
     this.#filledAtMs = nowMs;
   }
 
@@ -14,7 +16,7 @@ export class RateLimit {
   take(nowMs: number): boolean {
     const elapsedMs = Math.max(0, nowMs - this.#filledAtMs);
     this.#filledAtMs = nowMs;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + (elapsedMs / 1_000) * this.#perSecond);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1_000) * this.#perSecond);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;

@@ -8,6 +8,7 @@ import { Admission } from './admission.ts';
 import { Housing, type PathShard } from './housing.ts';
 import type { Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
+import { PathAnnouncer } from './path-announcer.ts';
 import { hasSameSource, type PathRules } from './path-rules.ts';
 import { noSession, type SessionEntry, SessionRegistry, sessionInfo } from './session-registry.ts';
 import { Sources } from './sources.ts';
@@ -36,13 +37,14 @@ export class PathManager implements Media {
   readonly #sources: Sources;
   readonly #quarantine = new Quarantine();
   readonly #waiters = new OnlineWaiters();
-  readonly #listeners = new Set<(event: PathEvent) => void>();
+  readonly #announcer: PathAnnouncer;
   readonly #admission: Admission;
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: PathManagerOptions) {
     const { shards, log, clock } = options;
     this.#options = options;
+    this.#announcer = new PathAnnouncer({ log, clock });
     this.#sessions = new SessionRegistry(shards.length);
     this.#streams = new StreamRegistry(shards.length);
     this.#housing = new Housing({ shards, streams: this.#streams, quarantine: this.#quarantine, log }, clock());
@@ -133,8 +135,7 @@ export class PathManager implements Media {
   }
 
   onPathEvent(listener: (event: PathEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#announcer.listen(listener);
   }
 
   // --- what the pool reports
@@ -218,6 +219,7 @@ export class PathManager implements Media {
     this.#admission.close();
     clearInterval(this.#sweeper);
     this.#waiters.close();
+    this.#announcer.close();
   }
 
   // --- sessions
@@ -322,8 +324,7 @@ export class PathManager implements Media {
     state.wasOnline = true;
     state.lostWorker = undefined;
     const codecs = tracks.filter((track) => track.skipped === undefined).map((track) => track.codec);
-    this.#options.log.info({ path, worker, source, codecs }, 'stream online');
-    this.#tell({ type: 'online', path, tracks });
+    this.#announcer.tell({ type: 'online', path, tracks }, { worker, source, codecs });
     this.#waiters.settle(path, true);
   }
 
@@ -344,8 +345,7 @@ export class PathManager implements Media {
     state.changedAtMs = nowMs;
     if (state.state === 'idle') this.#waiters.settle(name, false);
     if (before !== 'online') return;
-    this.#options.log.info({ path: name, reason }, 'stream offline');
-    this.#tell({ type: 'offline', path: name, reason });
+    this.#announcer.tell({ type: 'offline', path: name, reason }, { reason });
   }
 
   #residents(states: readonly PathState[], nowMs: number): Resident[] {
@@ -391,6 +391,7 @@ export class PathManager implements Media {
 
   #sweep(nowMs: number): void {
     this.#housing.sample(nowMs);
+    this.#announcer.prune(nowMs);
     for (const state of this.#streams.all()) {
       const isUntouched = state.home === undefined && !state.wasOnline && state.rule.confName === state.name;
       const isAbandoned =
@@ -425,10 +426,6 @@ export class PathManager implements Media {
     const shard = this.#options.shards[worker];
     if (shard === undefined) throw new TypeError(`no worker ${worker}`);
     return shard;
-  }
-
-  #tell(event: PathEvent): void {
-    for (const listener of this.#listeners) listener(event);
   }
 }
 
