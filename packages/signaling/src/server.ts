@@ -8,6 +8,7 @@ import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
 import { loadScripts } from './http/scripts.ts';
 import { type HttpDoor, listenHttp } from './http/server.ts';
+import { LimitedLog } from './logging/limited-log.ts';
 import type { Logger } from './logging/logger.ts';
 import { createMetricsApp } from './metrics/app.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -88,6 +89,8 @@ export class ShardcastServer {
       publisherGraceMs: config.publisherGrace,
     });
     const shards = () => pool.shards;
+    /** What any stranger can make us say. */
+    const doorLog = new LimitedLog(log, { perSecond: 5, clock });
     const metrics = createMetrics({ shards, media: manager });
     const close = async () => {
       state = 'draining';
@@ -107,7 +110,7 @@ export class ShardcastServer {
         state: () => state,
         rejections: metrics.rejections,
       });
-      const web = await listenHttp(app, listenAddress(config.webrtcAddress));
+      const web = await listenHttp(app, listenAddress(config.webrtcAddress), doorLog);
       closers.push(() => web.close());
       const sockets = new WebSocketDoor(web.server, {
         media: manager,
@@ -148,11 +151,11 @@ export class ShardcastServer {
           kick: (id) => manager.kick(id),
           recycle: async (worker) => pool.shards[worker]?.recycle('an operator asked for it') ?? false,
         });
-        doors.push({ ...(await listenHttp(api, listenAddress(config.apiAddress))), name: 'api' });
+        doors.push({ ...(await listenHttp(api, listenAddress(config.apiAddress), doorLog)), name: 'api' });
       }
       if (config.metrics) {
         const app = createMetricsApp({ metrics, media: manager, shards, authorise, log });
-        doors.push({ ...(await listenHttp(app, listenAddress(config.metricsAddress))), name: 'metrics' });
+        doors.push({ ...(await listenHttp(app, listenAddress(config.metricsAddress), doorLog)), name: 'metrics' });
       }
       return doors;
     }

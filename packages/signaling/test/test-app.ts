@@ -30,7 +30,7 @@ export async function startApp(options: Partial<AppOptions> = {}): Promise<TestA
     rejections: { count: (reason) => rejected.push(reason) },
     ...options,
   });
-  const door = await listenHttp(app, { host: '127.0.0.1', port: 0 });
+  const door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
   return { media, door, rejected, base: `http://127.0.0.1:${door.port}`, close: () => door.close(0) };
 }
 

@@ -41,7 +41,7 @@ beforeEach(async () => {
       return worker < 2;
     },
   });
-  door = await listenHttp(app, { host: '127.0.0.1', port: 0 });
+  door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
 });
 afterEach(() => door.close(0));
 

@@ -20,6 +20,7 @@ test('a request that does not come is given up, and others do not wait for it', 
   const slow = await listenHttp(
     (_req, res) => res.end('ok'),
     { host: '127.0.0.1', port: 0 },
+    { error() {} },
     { headersMs: 50, requestMs: 100, checkMs: 10 },
   );
   const sockets = Array.from({ length: 100 }, () => connect(slow.port, '127.0.0.1'));
@@ -44,10 +45,21 @@ test('garbage is 400', async () => {
 });
 
 test('an address in use is said in words', async () => {
-  await expect(listenHttp(() => {}, { host: '127.0.0.1', port: app.door.port })).rejects.toMatchObject({
+  await expect(listenHttp(() => {}, { host: '127.0.0.1', port: app.door.port }, { error() {} })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: `cannot listen on 127.0.0.1:${app.door.port}: the address is in use`,
   });
+});
+
+test('a connection that cannot be accepted is logged, and the others are served', async () => {
+  const errors: unknown[] = [];
+  const log = { error: (fields: Record<string, unknown>) => void errors.push(fields['err']) };
+  const door = await listenHttp((_req, res) => res.end('ok'), { host: '127.0.0.1', port: 0 }, log);
+  const full = new Error('accept EMFILE');
+  door.server.emit('error', full);
+  expect(errors).toEqual([full]);
+  expect(await (await fetch(`http://127.0.0.1:${door.port}/`)).text()).toBe('ok');
+  await door.close(0);
 });
 
 test('closing twice is closing once', async () => {

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { formatAddress, type ListenAddress, ShardcastError } from '@shardcast/shared';
+import type { LineLog } from '../logging/limited-log.ts';
 
 export type RequestLimits = {
   /** A client that is slower than this with its headers, or its whole request, is not served. */
@@ -23,10 +24,14 @@ export type HttpDoor = {
   close(graceMs?: number): Promise<void>;
 };
 
-/** @throws ShardcastError CONFIG_INVALID when the address cannot be listened on */
+/**
+ * @param log for connections that cannot be accepted
+ * @throws ShardcastError CONFIG_INVALID when the address cannot be listened on
+ */
 export async function listenHttp(
   listener: RequestListener,
   { host, port }: ListenAddress,
+  log: Pick<LineLog, 'error'>,
   limits: RequestLimits = LIMITS,
 ): Promise<HttpDoor> {
   const server = createServer(
@@ -49,6 +54,8 @@ export async function listenHttp(
     server.once('error', refuse);
     server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
       server.off('error', refuse);
+      // Out of file descriptors, say: a connection that cannot be accepted is no reason to end.
+      server.on('error', (error) => log.error({ err: error }, 'http connection not accepted'));
       resolve();
     });
   });

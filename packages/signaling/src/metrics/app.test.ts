@@ -18,7 +18,7 @@ beforeEach(async () => {
   shards = [shardView(0), shardView(1)];
   metrics = createMetrics({ shards: () => shards, media });
   const app = createMetricsApp({ metrics, media, shards: () => shards, authorise, log: pino({ level: 'silent' }) });
-  door = await listenHttp(app, { host: '127.0.0.1', port: 0 });
+  door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
 });
 afterEach(() => door.close(0));
 

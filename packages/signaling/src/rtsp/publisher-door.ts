@@ -17,6 +17,7 @@ import {
   writeResponse,
 } from '@shardcast/shared';
 import type { Decision } from '../auth/authorise.ts';
+import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { endSoon, RtspRelay } from './relay.ts';
@@ -63,7 +64,8 @@ export class PublisherDoor {
   readonly #reader = new RtspMessageReader();
   readonly #auth = new RtspServerAuth();
   readonly #timer: NodeJS.Timeout;
-  readonly #onData = (bytes: Buffer): void => this.#read(bytes);
+  readonly #guard: GuardedConnection;
+  readonly #onData: (bytes: Buffer) => void;
   #relay: RtspRelay | undefined;
   #requests = 0;
   #refusals = 0;
@@ -76,10 +78,16 @@ export class PublisherDoor {
     this.#socket = socket;
     this.#ip = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
     this.#remote = `${this.#ip.includes(':') ? `[${this.#ip}]` : this.#ip}:${socket.remotePort ?? 0}`;
-    this.#timer = setTimeout(() => this.#refuse({ status: 408 }), options.headerTimeoutMs);
+    this.#guard = { log: options.log, door: 'rtsp', destroy: () => socket.destroy() };
+    this.#onData = guarded(this.#guard, (bytes: Buffer) => this.#read(bytes));
+    const tooLate = guarded(this.#guard, () => this.#refuse({ status: 408 }));
+    this.#timer = setTimeout(tooLate, options.headerTimeoutMs);
     socket.setNoDelay(true);
     socket.on('error', () => undefined); // the close that follows is what counts
-    socket.on('close', () => this.#end());
+    socket.on(
+      'close',
+      guarded(this.#guard, () => this.#end()),
+    );
     socket.on('data', this.#onData);
   }
 
@@ -106,12 +114,14 @@ export class PublisherDoor {
       if (message.method === 'ANNOUNCE') {
         this.#socket.pause();
         const rest = bytes.subarray(at);
-        this.#announce(message, rest).catch((error: unknown) => {
-          const known = error instanceof ShardcastError;
-          // An error that we did not foresee is not for the peer to read.
-          this.#refuse(known ? { status: RTSP_STATUS[error.code], reason: error.message } : { status: 500 }, message);
-          if (!known) this.#options.log.info({ err: error }, 'rtsp publisher failed');
-        });
+        this.#announce(message, rest).catch(
+          guarded(this.#guard, (error: unknown) => {
+            const known = error instanceof ShardcastError;
+            // An error that we did not foresee is not for the peer to read.
+            this.#refuse(known ? { status: RTSP_STATUS[error.code], reason: error.message } : { status: 500 }, message);
+            if (!known) this.#options.log.info({ err: error }, 'rtsp publisher failed');
+          }),
+        );
         return;
       }
       this.#send(message, this.#answer(message));
@@ -143,7 +153,7 @@ export class PublisherDoor {
       return;
     }
     if (!decision.allowed) throw new ShardcastError(decision.code, decision.reason);
-    const relay = new RtspRelay(this.#socket);
+    const relay = new RtspRelay(this.#socket, this.#guard);
     this.#relay = relay;
     this.#socket.off('data', this.#onData);
     try {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { isRelayToMain, MAX_UNSENT_BYTES, RELAY_WINDOW_BYTES, type RelayToWorker } from '@shardcast/shared';
+import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 
 /**
  * Carries the bytes of a connection between its socket, which stays here, and the worker that owns it. Neither side can
@@ -11,15 +12,17 @@ export class RtspRelay {
   readonly workerPort: MessagePort;
   readonly #port: MessagePort;
   readonly #socket: Socket;
+  readonly #guard: GuardedConnection;
   #unacknowledged = 0;
   #isClosed = false;
 
   /** @param socket paused, without `data` listeners */
-  constructor(socket: Socket) {
+  constructor(socket: Socket, guard: GuardedConnection) {
     const { port1, port2 } = new MessageChannel();
     this.workerPort = port2;
     this.#port = port1;
     this.#socket = socket;
+    this.#guard = guard;
   }
 
   /** Bytes that the worker has not acknowledged. */
@@ -30,16 +33,29 @@ export class RtspRelay {
   /** Once the worker has its port. @param first what was read already; the relay owns it from then on */
   start(first: readonly Buffer[]): void {
     const socket = this.#socket;
-    this.#port.on('message', (message: unknown) => this.#receive(message));
-    this.#port.on('close', () => this.close('the worker was lost'));
+    const safely = <A extends readonly unknown[]>(handler: (...args: A) => void) => guarded(this.#guard, handler);
+    this.#port.on(
+      'message',
+      safely((message: unknown) => this.#receive(message)),
+    );
+    this.#port.on(
+      'close',
+      safely(() => this.close('the worker was lost')),
+    );
     this.#post({ type: 'open', local: socket.localAddress ?? '' });
     for (const bytes of first) this.#forward(bytes);
     let reason = 'the peer closed the connection';
-    socket.on('data', (bytes: Buffer) => this.#forward(bytes));
+    socket.on(
+      'data',
+      safely((bytes: Buffer) => this.#forward(bytes)),
+    );
     socket.on('error', () => {
       reason = 'connection reset';
     });
-    socket.on('close', () => this.close(reason));
+    socket.on(
+      'close',
+      safely(() => this.close(reason)),
+    );
     if (socket.destroyed) this.close(reason);
     else if (this.#unacknowledged <= RELAY_WINDOW_BYTES) socket.resume();
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import {
   headerOf,
@@ -12,7 +12,7 @@ import {
   ShardcastError,
   writeRequest,
 } from '@shardcast/shared';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { RtspAccess } from './publisher-door.ts';
 import { RtspServer, type RtspServerOptions } from './server.ts';
 
@@ -269,4 +269,51 @@ test('refused connections are logged a few times a second, and counted', async (
   await refuse();
   expect(lines).toHaveLength(6);
   expect(lines.at(-1)).toMatchObject({ status: 400, suppressed: 15 });
+});
+
+describe('a bug in a handler ends its connection only, and is logged once', () => {
+  const planted = (): never => {
+    throw new Error('planted');
+  };
+
+  async function startFaulty() {
+    const faults: unknown[] = [];
+    const error = (fields: Record<string, unknown>) => void faults.push(fields);
+    const all = await start({ log: { ...log, info: planted, error } });
+    const check = async (connections: number): Promise<void> => {
+      expect(faults).toMatchObject([{ door: 'rtsp', err: { message: 'planted' } }]);
+      expect((await all.client().ask('OPTIONS', all.uri)).status).toBe(200);
+      expect(all.server.connections).toBe(connections + 1);
+    };
+    return { ...all, check };
+  }
+
+  test('before its ANNOUNCE', async () => {
+    const { client, check } = await startFaulty();
+    const stranger = client();
+    stranger.socket.write('nonsense\r\n\r\n'); // to be logged at level info
+    await once(stranger.socket, 'close');
+    await check(0);
+  });
+
+  test('while its ANNOUNCE is refused', async () => {
+    const { client, worker, uri, check } = await startFaulty();
+    worker.refusal = new Error('no worker');
+    const publisher = client();
+    publisher.send('ANNOUNCE', uri, [], SDP);
+    await once(publisher.socket, 'close');
+    await check(0);
+  });
+
+  test('after its ANNOUNCE, and the worker is told', async () => {
+    const { client, worker, uri, check } = await startFaulty();
+    const [publisher, other] = [client(), client()];
+    for (const each of [publisher, other]) each.send('ANNOUNCE', uri, [], SDP);
+    await worker.until(() => worker.adopted.length === 2 && worker.bytes > 2 * SDP.length);
+    const write = vi.spyOn(Socket.prototype, 'write').mockImplementationOnce(planted);
+    worker.adopted[0]?.port.postMessage({ type: 'bytes', bytes: Buffer.from('RTSP/1.0 200 OK\r\nCSeq: 2\r\n\r\n') });
+    await worker.until(() => worker.ended !== undefined);
+    write.mockRestore();
+    await check(1);
+  });
 });

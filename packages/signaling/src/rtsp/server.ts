@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
+import { guarded } from '../guard/guarded.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
@@ -44,7 +45,9 @@ export class RtspServer {
     this.#options = options;
     const { log, clock = () => performance.now() } = options;
     this.#log = new LimitedLog(log, { perSecond: LOG_LINES_PER_SECOND, clock });
-    this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#server = createServer({ pauseOnConnect: false }, (socket) => {
+      guarded({ log: this.#log, door: 'rtsp', destroy: () => socket.destroy() }, () => this.#accept(socket))();
+    });
   }
 
   /** The port it listens on; 0 before that. */
@@ -63,6 +66,8 @@ export class RtspServer {
     const { host, port } = this.#options;
     this.#server.listen({ port, ...(host === undefined ? {} : { host }) });
     await once(this.#server, 'listening');
+    // Out of file descriptors, say: a connection that cannot be accepted is no reason to end.
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'rtsp connection not accepted'));
   }
 
   /** Stops listening and ends every connection. Idempotent. */

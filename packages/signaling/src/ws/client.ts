@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { assertNever, ShardcastError } from '@shardcast/shared';
 import type { RawData, WebSocket } from 'ws';
 import { type Authorise, accessRequest, demand, peerAddress } from '../auth/authorise.ts';
+import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { RateLimit } from '../guard/rate-limit.ts';
 import { retryAfterSeconds, toShardcastError } from '../http/problem.ts';
 import { checkPathName } from '../http/request-path.ts';
-import type { Logger } from '../logging/logger.ts';
+import type { LineLog } from '../logging/limited-log.ts';
 import type { Media, PathEvent, SessionKind } from '../paths/media.ts';
 import { type ClientMessage, PROTOCOL_VERSION, parseClientMessage, type ServerMessage } from './protocol.ts';
 
@@ -21,7 +22,9 @@ const UNSUPPORTED_DATA = 1003;
 export type ClientOptions = {
   readonly media: Media;
   readonly authorise: Authorise;
-  readonly log: Logger;
+  readonly log: LineLog;
+  /** What a bug in a handler ends. */
+  readonly guard: GuardedConnection;
   readonly clock: () => number;
   readonly onRejected: (error: ShardcastError) => void;
 };
@@ -45,18 +48,29 @@ export class WebSocketClient {
     this.#request = request;
     this.#options = options;
     this.#rate = new RateLimit(MESSAGES_PER_SECOND, options.clock());
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    const safely = <A extends readonly unknown[]>(handler: (...args: A) => void) => guarded(options.guard, handler);
+    socket.on(
+      'message',
+      safely((data: RawData, isBinary: boolean) => this.#receive(data, isBinary)),
+    );
     socket.on('pong', () => {
       this.#isAlive = true;
     });
-    socket.on('close', () => this.#closeSessions());
+    socket.on(
+      'close',
+      safely(() => this.#closeSessions()),
+    );
     // A protocol error; ws closes the socket with the right code, and `close` follows.
     socket.on('error', (err) => options.log.debug({ err }, 'websocket error'));
     this.#send({ type: 'hello', version: PROTOCOL_VERSION, server: 'shardcast' });
   }
 
-  /** Ends a client that did not answer the previous ping, else pings it. */
+  /** Ends a client that did not answer the previous ping, else pings it. Never throws. */
   checkAlive(): void {
+    guarded(this.#options.guard, () => this.#checkAlive())();
+  }
+
+  #checkAlive(): void {
     if (!this.#isAlive) {
       this.#socket.terminate();
       return;
@@ -65,12 +79,18 @@ export class WebSocketClient {
     this.#socket.ping();
   }
 
+  /** Never throws. */
   notify(event: PathEvent): void {
     if (!this.#isWatching) return;
-    this.#events = this.#events.then(async () => {
+    const told = this.#events.then(async () => {
       const decision = await this.#options.authorise(this.#access('read', event.path));
       if (decision.allowed) this.#send(event);
     });
+    this.#events = told.catch(
+      guarded(this.#options.guard, (error: unknown) => {
+        throw error;
+      }),
+    );
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -87,10 +107,11 @@ export class WebSocketClient {
       this.#send(message);
       return;
     }
-    this.#handle(message).then(
-      (reply) => this.#send(reply),
-      (failure: unknown) => this.#send(this.#errorReply(message, failure)),
-    );
+    guarded(this.#options.guard, () => this.#answer(message))();
+  }
+
+  async #answer(message: ClientMessage): Promise<void> {
+    this.#send(await this.#handle(message).catch((failure: unknown) => this.#errorReply(message, failure)));
   }
 
   async #handle(message: ClientMessage): Promise<ServerMessage> {

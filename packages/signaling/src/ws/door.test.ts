@@ -15,7 +15,7 @@ let nowMs = 0;
 let rejected: string[] = [];
 
 async function start(options: Partial<WebSocketDoorOptions> = {}): Promise<void> {
-  http = await listenHttp((_req, res) => res.end(), { host: '127.0.0.1', port: 0 });
+  http = await listenHttp((_req, res) => res.end(), { host: '127.0.0.1', port: 0 }, { error() {} });
   door = new WebSocketDoor(http.server, {
     media,
     authorise,
@@ -296,4 +296,62 @@ test('closing the door says goodbye, and listens to no more events', async () =>
   door.close();
   expect(await me.closed).toBe(1001);
   expect(media.listeners.size).toBe(0);
+});
+
+describe('a bug in a handler ends its socket only, and is logged once', () => {
+  const faults: Record<string, unknown>[] = [];
+  const planted = (): never => {
+    throw new Error('planted');
+  };
+
+  beforeEach(async () => {
+    door.close();
+    await http.close(0);
+    faults.length = 0;
+    await start({
+      log: pino({ base: null, level: 'error' }, { write: (line) => void faults.push(JSON.parse(line)) }),
+      authorise: async ({ path }) => (path === 'poison' ? planted() : { allowed: true }),
+      allowOrigins: new Proxy(['https://a.example'], { get: planted }),
+    });
+  });
+
+  async function onlyThatOneEnds(me: Client, other: Client): Promise<void> {
+    await me.closed;
+    await eventually(() => expect(faults).toMatchObject([{ door: 'websocket', err: { message: 'planted' } }]));
+    expect(await other.ask({ type: 'ping', id: 7 })).toEqual({ type: 'pong', id: 7 });
+    expect(door.clients).toBe(1);
+  }
+
+  test('when a message comes', async () => {
+    const [me, other] = [await client(), await client()];
+    media.infos = [
+      pathInfo('cam', { tracks: [{ kind: 'video', codec: 'H264', clockRate: 1, ...{ toJSON: planted } }] }),
+    ];
+    me.send({ type: 'list', id: 1 });
+    await onlyThatOneEnds(me, other);
+  });
+
+  test('when an event is told', async () => {
+    const [me, other] = [await client(), await client()];
+    await me.ask({ type: 'list', id: 1, watch: true });
+    for (let count = 0; count < 3; count++) media.emit({ type: 'online', path: 'poison', tracks: [] });
+    await onlyThatOneEnds(me, other);
+  });
+
+  test('when the socket closes', async () => {
+    const [me, other] = [await client(), await client()];
+    await me.ask({ type: 'subscribe', id: 1, path: 'cam', offer: OFFER });
+    media.closeSession = planted;
+    me.socket.close();
+    await onlyThatOneEnds(me, other);
+  });
+
+  test('when it is opened', async () => {
+    const other = await client();
+    const me = new WebSocket(`ws://127.0.0.1:${http.port}/ws`, { headers: { Origin: 'https://a.example' } });
+    me.on('error', () => {});
+    await new Promise((resolve) => me.on('close', resolve));
+    expect(faults).toMatchObject([{ door: 'websocket', err: { message: 'planted' } }]);
+    expect(await other.ask({ type: 'ping', id: 7 })).toEqual({ type: 'pong', id: 7 });
+  });
 });

@@ -2,22 +2,25 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authorise } from '../auth/authorise.ts';
+import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { allowedOrigin } from '../http/cors.ts';
 import { HTTP_STATUS, type Rejections } from '../http/problem.ts';
-import type { Logger } from '../logging/logger.ts';
+import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { WebSocketClient } from './client.ts';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_CLIENTS = 4_096;
 const PING_MS = 10_000;
+/** Lines a second of each message, whatever clients do. */
+const LOG_LINES_PER_SECOND = 5;
 
 export type WebSocketDoorOptions = {
   readonly media: Media;
   readonly authorise: Authorise;
   /** As `webrtcAllowOrigins`. Clients without an Origin are no browsers and always admitted. */
   readonly allowOrigins: readonly string[];
-  readonly log: Logger;
+  readonly log: LineLog;
   readonly rejections?: Rejections;
   /** Monotonic, ms. */
   readonly clock?: () => number;
@@ -27,6 +30,7 @@ export type WebSocketDoorOptions = {
 /** `/ws` on an HTTP server. */
 export class WebSocketDoor {
   readonly #options: WebSocketDoorOptions;
+  readonly #log: LineLog;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({
     noServer: true,
@@ -42,6 +46,8 @@ export class WebSocketDoor {
   constructor(server: Server, options: WebSocketDoorOptions) {
     this.#server = server;
     this.#options = options;
+    const { log, clock = () => performance.now() } = options;
+    this.#log = new LimitedLog(log, { perSecond: LOG_LINES_PER_SECOND, clock });
     server.on('upgrade', this.#onUpgrade);
     this.#stopEvents = options.media.onPathEvent((event) => {
       for (const client of this.#clients.values()) client.notify(event);
@@ -66,13 +72,18 @@ export class WebSocketDoor {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
+    const guard = { log: this.#log, door: 'websocket', destroy: () => socket.destroy() };
+    guarded(guard, () => this.#upgrade(request, socket, head, guard))();
+  };
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, guard: GuardedConnection): void {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket, request));
-  };
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket, request, guard));
+  }
 
   /** Status line and headers, or undefined for a welcome client. */
   #refusal({ url, headers: { origin } }: IncomingMessage): string | undefined {
@@ -82,12 +93,13 @@ export class WebSocketDoor {
     return this.#clients.size >= MAX_CLIENTS ? '503 Service Unavailable\r\nRetry-After: 5' : undefined;
   }
 
-  #admit(socket: WebSocket, request: IncomingMessage): void {
-    const { media, authorise, log, rejections, clock } = this.#options;
+  #admit(socket: WebSocket, request: IncomingMessage, guard: GuardedConnection): void {
+    const { media, authorise, rejections, clock } = this.#options;
     const client = new WebSocketClient(socket, request, {
       media,
       authorise,
-      log,
+      log: this.#log,
+      guard,
       clock: clock ?? (() => performance.now()),
       onRejected: ({ code }) => {
         if (HTTP_STATUS[code] === 503) rejections?.count(code);
