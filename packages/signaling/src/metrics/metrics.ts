@@ -2,6 +2,7 @@ import type { ShardcastErrorCode, StreamField } from '@shardcast/shared';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { Rejections } from '../http/problem.ts';
 import type { Media, ShardView } from '../paths/media.ts';
+import { MAX_PATH_LABELS, type ShownStream, shownStreams } from './shown-streams.ts';
 import {
   addMetric,
   addWorkerFields,
@@ -13,6 +14,8 @@ import {
 export type MetricsOptions = {
   readonly shards: () => readonly ShardView[];
   readonly media: Pick<Media, 'paths'>;
+  /** Paths with a label of their own. */
+  readonly maxPathLabels?: number;
 };
 
 export type Metrics = {
@@ -22,13 +25,14 @@ export type Metrics = {
 
 /**
  * Everything `/metrics` shows. Workers are not asked at a scrape: their counters are read where they lie, so a busy
- * worker cannot delay it. Labels are bounded: worker, path of a current stream, and fixed words.
+ * worker cannot delay it. Labels are bounded: worker, the paths of the most
+ * outbound bytes with `other` for the rest, and fixed words.
  */
-export function createMetrics({ shards, media }: MetricsOptions): Metrics {
+export function createMetrics({ shards, media, maxPathLabels = MAX_PATH_LABELS }: MetricsOptions): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   addWorkerMetrics(registry, shards);
-  addStreamMetrics(registry, shards, media);
+  addStreamMetrics(registry, () => shownStreams(media, shards(), maxPathLabels));
   const rejected = new Counter({
     name: 'shardcast_admission_rejected_total',
     help: 'Requests refused for want of room or of a worker, by error code.',
@@ -159,16 +163,22 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
   );
 }
 
-function addStreamMetrics(registry: Registry, shards: () => readonly ShardView[], media: Pick<Media, 'paths'>): void {
-  const add = (type: MetricType, name: string, help: string, field: StreamField) =>
-    addMetric(registry, type, `shardcast_stream_${name}`, help, () => {
-      const telemetry = new Map(shards().map((shard) => [shard.worker, shard.telemetry]));
-      return media.paths().flatMap(({ name: path, worker, slot }) => {
-        const counters = worker === undefined ? undefined : telemetry.get(worker);
-        if (worker === undefined || slot === undefined || counters === undefined) return [];
-        return [{ labels: { worker, path }, value: counters.stream(slot, field) }];
+function addStreamMetrics(registry: Registry, read: () => readonly ShownStream[]): void {
+  // The registry reads all metrics in one turn: they show the same streams, chosen once.
+  let shown: readonly ShownStream[] | undefined;
+  const streams = (): readonly ShownStream[] => {
+    if (shown === undefined) {
+      shown = read();
+      queueMicrotask(() => {
+        shown = undefined;
       });
-    });
+    }
+    return shown;
+  };
+  const add = (type: MetricType, name: string, help: string, field: StreamField) =>
+    addMetric(registry, type, `shardcast_stream_${name}`, help, () =>
+      streams().map((stream) => ({ labels: { worker: stream.worker, path: stream.path }, value: stream.read(field) })),
+    );
 
   add('gauge', 'readers', 'Viewers of the stream.', 'readers');
   add('counter', 'inbound_packets_total', 'RTP packets from the source.', 'inboundPackets');
