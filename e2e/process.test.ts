@@ -6,8 +6,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+const CLIP = fileURLToPath(new URL('../packages/signaling/assets/demo.h264', import.meta.url));
 const MAIN = fileURLToPath(new URL('../packages/signaling/dist/main.js', import.meta.url));
 const FREE_PORTS = [
   '--webrtcAddress=127.0.0.1:0',
@@ -16,6 +17,8 @@ const FREE_PORTS = [
   '--metricsAddress=127.0.0.1:0',
   '--webrtcLocalUDPAddress=127.0.0.1:0',
 ];
+
+const WAIT = { timeout: 15_000, interval: 20 };
 
 let directory: string;
 let children: ChildProcess[];
@@ -100,4 +103,35 @@ test('a UDP port in use is named, and ends it', async () => {
   expect(await exit).toBe(1);
   expect(output.err).toContain(`webrtcLocalUDPAddress 127.0.0.1:${port}`);
   taken.close();
+});
+
+test('SIGHUP takes over paths that changed, leaves the others alone, and a faulty file changes nothing', async () => {
+  const file = join(directory, 'shardcast.yml');
+  const write = (...names: string[]) =>
+    writeFileSync(file, `paths:\n${names.map((name) => `  ${name}: {source: "file:${CLIP}"}\n`).join('')}`);
+  write('kept', 'old');
+  const { child, output, exit, ready } = start(...FREE_PORTS, '--workers=1');
+  await ready;
+  const api = /api=(\S+)/.exec(output.out)?.[1] ?? '';
+  const path = async (name: string): Promise<{ online?: boolean; onlineTime?: string }> =>
+    await (await fetch(`${api}/v3/paths/get/${name}`)).json();
+  const online = (name: string) => vi.waitFor(async () => expect((await path(name)).online).toBe(true), WAIT);
+  await online('kept');
+  await online('old');
+  const { onlineTime } = await path('kept');
+
+  write('kept', 'new');
+  child.kill('SIGHUP');
+  await online('new');
+  expect((await fetch(`${api}/v3/paths/get/old`)).status).toBe(404);
+  expect(await path('kept')).toMatchObject({ online: true, onlineTime });
+
+  writeFileSync(file, 'paths:\n  kept:\n    sorce: none\n');
+  child.kill('SIGHUP');
+  await vi.waitFor(() => expect(output.err).toContain('the one before stays in force'), WAIT);
+  expect(output.err).toContain('shardcast.yml:3');
+  expect(await path('new')).toMatchObject({ online: true });
+  expect(await path('kept')).toMatchObject({ online: true, onlineTime });
+  child.kill('SIGTERM');
+  expect(await exit).toBe(0);
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, parseArguments, ShardcastError } from '@shardcast/shared';
 import { createLogger } from './logging/logger.ts';
+import { Reload } from './reload.ts';
 import { ShardcastServer } from './server.ts';
 
 const USAGE = `shardcast [config.yml] [--key=value ...]
@@ -11,7 +12,8 @@ const USAGE = `shardcast [config.yml] [--key=value ...]
   --help       print this and exit
 
 Every key of docs/configuration.md is an option: --logLevel=debug, --rtcpInterval=1s.
-Environment variables do the same: SHARDCAST_LOGLEVEL=debug, SHARDCAST_PATHS_CAM1_SOURCE=rtsp://...`;
+Environment variables do the same: SHARDCAST_LOGLEVEL=debug, SHARDCAST_PATHS_CAM1_SOURCE=rtsp://...
+SIGHUP reads the configuration again: paths that changed begin anew, the others play on.`;
 
 const SHUTDOWN_DEADLINE_MS = 5000;
 
@@ -26,12 +28,9 @@ async function main(): Promise<void> {
   if (args.command === 'version') return print(version);
 
   const workingDirectory = process.cwd();
-  const { config, file, warnings } = loadConfig({
-    arguments: args,
-    environment: process.env,
-    workingDirectory,
-    demoClip,
-  });
+  const load = () => loadConfig({ arguments: args, environment: process.env, workingDirectory, demoClip });
+  const first = load();
+  const { config, file, warnings } = first;
   if (args.command === 'check') {
     for (const warning of warnings) console.error(`warning: ${warning}`);
     return print(`${file ?? 'the built-in configuration'} is valid`);
@@ -52,6 +51,8 @@ async function main(): Promise<void> {
       },
     );
   };
+  const reload = new Reload({ first, load, apply: (changed) => server.reconfigure(changed), log });
+  process.on('SIGHUP', () => reload.run());
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   // Last, since who reads it may send a signal at once.

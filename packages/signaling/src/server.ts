@@ -37,11 +37,13 @@ export class ShardcastServer {
   /** Where it can be reached, for the line that says so. */
   readonly urls: readonly string[];
   readonly #close: () => Promise<void>;
+  readonly #reconfigure: (config: Config) => void;
   #closing: Promise<void> | undefined;
 
-  private constructor(urls: readonly string[], close: () => Promise<void>) {
+  private constructor(urls: readonly string[], close: () => Promise<void>, reconfigure: (config: Config) => void) {
     this.urls = urls;
     this.#close = close;
+    this.#reconfigure = reconfigure;
   }
 
   /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
@@ -132,7 +134,9 @@ export class ShardcastServer {
         ...(rtsp === undefined ? [] : [`rtsp://localhost:${rtsp.port}`]),
         ...admin.map((door) => `${door.name}=http://127.0.0.1:${door.port}`),
       ];
-      return new ShardcastServer(urls, close);
+      return new ShardcastServer(urls, close, (changed) =>
+        manager.reconfigure(rulesFromConfig(changed, workingDirectory)),
+      );
     } catch (error) {
       await close();
       throw error;
@@ -172,6 +176,14 @@ export class ShardcastServer {
       closers.push(() => server.close());
       return server;
     }
+  }
+
+  /**
+   * Takes over the paths of another configuration: those whose source is another begin anew, those that are gone end, the
+   * others and their viewers notice nothing. All other keys stay as they were at start.
+   */
+  reconfigure(config: Config): void {
+    this.#reconfigure(config);
   }
 
   /** Takes nothing new, says goodbye to every peer, ends the threads. Idempotent. */
