@@ -24,6 +24,7 @@ import {
 } from '../session/session-context.ts';
 import { ReplayWindow } from '../session/srtp/replay-window.ts';
 import { guessIndex } from '../session/srtp/rollover.ts';
+import { CodecSwitches } from './codec-switches.ts';
 
 /** How long a publisher's second track is waited for before the stream goes online without it. */
 const TRACKS_DEADLINE_MS = 500;
@@ -65,6 +66,7 @@ export class WhipSession implements PeerHandler {
   readonly #tracks: ReceivedTrack[];
   readonly #latch = new Map<number, Latched>();
   readonly #view = new RtpView();
+  readonly #switches = new CodecSwitches();
   #sink: SourceSink | undefined;
   #sinkTracks: ReceivedTrack[] = [];
   #isLatchNew = false;
@@ -178,7 +180,10 @@ export class WhipSession implements PeerHandler {
     if (ssrc !== track.ssrc) this.#switchTo(track, ssrc);
     this.peer.counters[trackCounter(track.index, TRACK_COUNTER.IN)] = window.highest;
     this.peer.releaseHandshake();
-    if (view.payloadType !== track.payloadType) this.#codecSeen(track, view.payloadType, nowMs);
+    if (view.payloadType !== track.payloadType && !this.#codecSeen(track, view.payloadType, nowMs)) {
+      this.#count(WORKER.droppedUnknownSource);
+      return;
+    }
     if (this.#sink === undefined) this.#tryOpen(nowMs);
     const at = this.#sinkTracks.indexOf(track);
     this.#sink?.tracks[at]?.receive(datagram, 0, end);
@@ -255,17 +260,25 @@ export class WhipSession implements PeerHandler {
     this.#isLatchNew = false;
   }
 
-  /** The publisher chose a codec, or another one: viewers must be told what it is. */
-  #codecSeen(track: ReceivedTrack, payloadType: number, nowMs: number): void {
-    const codec = track.snapshot.codecs.find((each) => each.payloadType === payloadType);
-    if (codec === undefined) return;
-    const wasExpected = track.payloadType < 0 && this.#sinkTracks.includes(track);
+  /**
+   * The publisher chose a codec, or another one: viewers must be told what it is.
+   * @returns false when the packet must be dropped: nobody negotiated its codec, or the publisher changes it too often.
+   */
+  #codecSeen(track: ReceivedTrack, payloadType: number, nowMs: number): boolean {
+    if (!track.snapshot.codecs.some((each) => each.payloadType === payloadType)) return false;
+    const isFirst = track.payloadType < 0;
+    if (!isFirst && this.#sink !== undefined) {
+      const verdict = this.#switches.ask(nowMs);
+      if (verdict === 'too-many') this.close('the publisher changes its codec too often');
+      if (verdict !== 'allowed') return false;
+    }
     track.payloadType = payloadType;
     if (Number.isNaN(this.#firstPacketMs)) this.#firstPacketMs = nowMs;
-    if (this.#sink === undefined || wasExpected) return;
+    if (this.#sink === undefined || (isFirst && this.#sinkTracks.includes(track))) return true;
     this.#sink.close('the publisher changed its tracks');
     this.#sink = undefined;
     this.#open();
+    return this.#sink !== undefined;
   }
 
   #tryOpen(nowMs: number): void {

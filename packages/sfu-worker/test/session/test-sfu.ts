@@ -30,6 +30,8 @@ export class TestSfu {
   readonly closed = new Map<string, string>();
   readonly errors: unknown[] = [];
   readonly sessions = new Set<WhipSession | WhepSession>();
+  /** How often a source came. */
+  onlines = 0;
   readonly #telemetry: Telemetry;
   #nowMs = 1_700_000_000_000;
   #nextSlot = 0;
@@ -93,7 +95,7 @@ export class TestSfu {
       publisherGraceMs: 10_000,
       clock,
       log,
-      onOnline: () => {},
+      onOnline: () => this.onlines++,
       onOffline: () => {},
       onPaceWanted: () => {},
     });
