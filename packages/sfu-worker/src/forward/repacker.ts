@@ -22,7 +22,7 @@ type EmitPayload = (buffer: Buffer, start: number, end: number, isLastOfInput: b
 /** What differs between H.264 and H.265. */
 type NalFamily = {
   readonly fragmenter: Fragmenter;
-  readonly learn: (buffer: Buffer, start: number, end: number) => void;
+  readonly learn: (buffer: Buffer, start: number, end: number, nowMs: number) => void;
   /** 0 when a decoder could not start with what is known. */
   readonly parameterSetBytes: () => number;
   /** Writes one aggregation packet. @returns the offset after. */
@@ -53,7 +53,7 @@ export class Repacker {
   constructor(source: SourceTrack, maxPayloadBytes: number) {
     this.#maxPayloadBytes = maxPayloadBytes;
     this.#family = nalFamily(source.codec.name, maxPayloadBytes);
-    for (const unit of source.parameterSets ?? []) this.#family?.learn(unit, 0, unit.length);
+    for (const unit of source.parameterSets ?? []) this.#family?.learn(unit, 0, unit.length, 0);
   }
 
   /** H.264 only; undefined before an SPS was seen. */
@@ -71,12 +71,12 @@ export class Repacker {
   }
 
   /** Takes the next payload in order. @returns how many outputs there are: read them before the next call. */
-  repack(buffer: Buffer, start: number, end: number, flags: number, timestamp: number): number {
+  repack(buffer: Buffer, start: number, end: number, flags: number, timestamp: number, nowMs: number): number {
     const family = this.#family;
     this.#count = 0;
     if (family === undefined) return 0;
     if ((flags & (FRAME.HAS_SPS | FRAME.HAS_PPS | FRAME.HAS_VPS)) !== 0) {
-      family.learn(buffer, start, end);
+      family.learn(buffer, start, end, nowMs);
       if ((flags & FRAME.HAS_SPS) !== 0) this.#parameterSetsAt = timestamp;
     }
     if ((flags & IDR_START) === IDR_START && this.#parameterSetsAt !== timestamp) {
@@ -157,7 +157,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
     const sets = new ParameterSets();
     return {
       fragmenter: new H264Fragmenter(maxPayloadBytes),
-      learn: (buffer, start, end) => sets.learn(buffer, start, end),
+      learn: (buffer, start, end, nowMs) => sets.learn(buffer, start, end, nowMs),
       parameterSetBytes: () => (sets.isComplete ? sets.stapABytes : 0),
       writeParameterSets: (buffer, at) => sets.writeStapA(buffer, at),
       profileLevelId: () => sets.profileLevelId,
@@ -167,7 +167,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
     const sets = new H265ParameterSets();
     return {
       fragmenter: new H265Fragmenter(maxPayloadBytes),
-      learn: (buffer, start, end) => sets.learn(buffer, start, end),
+      learn: (buffer, start, end, nowMs) => sets.learn(buffer, start, end, nowMs),
       parameterSetBytes: () => (sets.isComplete ? sets.apBytes : 0),
       writeParameterSets: (buffer, at) => sets.writeAp(buffer, at),
       profileLevelId: () => undefined,

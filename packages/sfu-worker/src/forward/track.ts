@@ -220,7 +220,7 @@ export class Track implements TrackSink {
     } else {
       // The repacker's arena is given back by `flush` alone, so a batch that holds much of it goes out first.
       if (this.#batch.count >= REPACKED_PACKETS) this.flush();
-      const count = repacker.repack(buffer, start, end, flags, timestamp);
+      const count = repacker.repack(buffer, start, end, flags, timestamp, this.#nowMs);
       for (let i = 0; i < count; i++) {
         const isLast = i === count - 1;
         this.#push(

@@ -11,7 +11,13 @@ const stapA = (...nals: Buffer[]) =>
     Buffer.from([24]),
     ...nals.flatMap((nal) => [Buffer.from([nal.length >> 8, nal.length & 0xff]), nal]),
   ]);
-const learn = (sets: ParameterSets, payload: Buffer) => sets.learn(payload, 0, payload.length);
+/** ue(v) of H.264 §9.1 for values below 127, and a one for the rest of the second byte's bits that are read next. */
+const exponentialGolomb = (value: number) => {
+  const bits = (value + 1).toString(2);
+  const code = `${'0'.repeat(bits.length - 1)}${bits}1`.padEnd(16, '1');
+  return [Number.parseInt(code.slice(0, 8), 2), Number.parseInt(code.slice(8), 2)];
+};
+const learn = (sets: ParameterSets, payload: Buffer, nowMs = 0) => sets.learn(payload, 0, payload.length, nowMs);
 
 describe('ParameterSets', () => {
   test('learns from single NAL units and from a STAP-A, and says when something is new', () => {
@@ -75,10 +81,28 @@ describe('ParameterSets', () => {
   test('stays small whatever a source sends', () => {
     const sets = new ParameterSets();
     for (let value = 1; value < 3000; value++)
-      learn(sets, Buffer.from([0x68, value >> 8, value & 0xff, 0x80, value & 0xff]));
+      learn(sets, Buffer.from([0x68, value >> 8, value & 0xff, 0x80, value & 0xff]), value * 1000);
     learn(sets, Buffer.concat([SPS_360P, Buffer.alloc(5000, 1)]));
     expect(sets.nalUnits.length).toBeLessThanOrEqual(16);
     expect(sets.sps).toBeUndefined();
+  });
+
+  const newPps = (value: number) => Buffer.from([0x68, 0b1100_0000, 0x80 | (value >> 8), 0x80 | (value & 0x7f), 0xff]);
+
+  test('looks at eight sets of a payload', () => {
+    const sets = new ParameterSets();
+    const pps = Array.from({ length: 20 }, (_, id) => Buffer.from([0x68, ...exponentialGolomb(id), 0xff]));
+    learn(sets, stapA(...pps));
+    expect(sets.nalUnits).toEqual(pps.slice(0, 8));
+  });
+
+  test('takes sixteen new sets a second, and knows the last of them', () => {
+    const sets = new ParameterSets();
+    const learns = (nowMs: number) => Array.from({ length: 40 }, (_, n) => learn(sets, newPps(nowMs + n), nowMs));
+    expect(learns(0).filter((isNew) => isNew)).toHaveLength(16);
+    expect(sets.nalUnits).toEqual([newPps(15)]);
+    expect(learns(999).filter((isNew) => isNew)).toHaveLength(0);
+    expect(learns(1000).filter((isNew) => isNew)).toHaveLength(16);
   });
 
   test.each([

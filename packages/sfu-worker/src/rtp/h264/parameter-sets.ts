@@ -1,6 +1,6 @@
 import { byteAt } from '../bytes.ts';
 import { BitReader, unescapeRbsp } from '../nal/bit-reader.ts';
-import { decodeSprop, fmtpParameter, MAX_PARAMETER_SET_BYTES, ParameterSetStore } from '../nal/parameter-set-store.ts';
+import { decodeSprop, fmtpParameter, ParameterSetStore } from '../nal/parameter-set-store.ts';
 import { eachH264NalUnit, H264_NAL } from './nal.ts';
 
 /** H.264 §7.4.2.2. */
@@ -13,11 +13,13 @@ export class ParameterSets {
   #changed = false;
 
   /**
-   * Learns from an RTP payload, or a bare NAL unit, in buffer[start, end); copies what it keeps. Fragments are passed over.
+   * Learns from an RTP payload, or a bare NAL unit, in buffer[start, end); copies what it keeps. Fragments are passed over,
+   * and so is what is more than a real stream has: beyond 8 sets a payload, and 16 new ones a second.
    * @returns true when something was new: the picture's size or the decoder's needs may have changed.
    */
-  learn(buffer: Buffer, start: number, end: number): boolean {
+  learn(buffer: Buffer, start: number, end: number, nowMs: number): boolean {
     this.#changed = false;
+    this.#store.beginPayload(nowMs);
     eachH264NalUnit(buffer, start, end, this.#learnUnit);
     return this.#changed;
   }
@@ -68,7 +70,7 @@ export class ParameterSets {
   readonly #learnUnit = (buffer: Buffer, start: number, end: number): void => {
     const type = byteAt(buffer, start) & 0x1f;
     if (type !== H264_NAL.SPS && type !== H264_NAL.PPS) return;
-    if (end - start > MAX_PARAMETER_SET_BYTES || this.#store.knows(buffer, start, end)) return;
+    if (!this.#store.wants(buffer, start, end)) return;
     const nal = buffer.subarray(start, end);
     const reader = new BitReader(unescapeRbsp(nal, 1, nal.length));
     if (type === H264_NAL.SPS) {

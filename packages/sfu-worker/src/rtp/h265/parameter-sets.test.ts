@@ -9,7 +9,7 @@ const SPS_1080P = Buffer.from(
   'hex',
 );
 const PPS = Buffer.from('4401c172b46240', 'hex');
-const learn = (sets: H265ParameterSets, payload: Buffer) => sets.learn(payload, 0, payload.length);
+const learn = (sets: H265ParameterSets, payload: Buffer, nowMs = 0) => sets.learn(payload, 0, payload.length, nowMs);
 
 describe('H265ParameterSets', () => {
   test('learns single units, writes them as an AP, and learns the same from it', () => {
@@ -25,7 +25,7 @@ describe('H265ParameterSets', () => {
     const units: Buffer[] = [];
     eachH265NalUnit(buffer, 1, end, (bytes, from, to) => units.push(bytes.subarray(from, to)));
     expect(units).toEqual([VPS, SPS, PPS]);
-    expect(sets.learn(buffer, 1, end)).toBe(false);
+    expect(sets.learn(buffer, 1, end, 0)).toBe(false);
   });
 
   test('a new SPS drops the PPS that refer to the old one', () => {
@@ -33,6 +33,19 @@ describe('H265ParameterSets', () => {
     for (const nal of [VPS, SPS, PPS, SPS_1080P]) learn(sets, nal);
     expect(sets.nalUnits).toEqual([VPS, SPS_1080P]);
     expect(sets.sps).toEqual(SPS_1080P);
+  });
+
+  test('looks at eight sets of a payload, and takes sixteen new ones a second', () => {
+    const sets = new H265ParameterSets();
+    let value = 0;
+    const vps = () => Buffer.from([0x40, 0x01, 0x0c, 0x01, 0x80 | (value >> 7), 0x80 | (value++ & 0x7f)]); // id 0
+    const units = Array.from({ length: 40 }, vps);
+    const sized = units.flatMap((nal) => [0, nal.length, ...nal]);
+    expect(learn(sets, Buffer.from([48 << 1, 1, ...sized]))).toBe(true);
+    expect(sets.nalUnits).toEqual([units[7]]);
+    const learns = (nowMs: number) => Array.from({ length: 40 }, () => learn(sets, vps(), nowMs));
+    expect(learns(0).filter((isNew) => isNew)).toHaveLength(8);
+    expect(learns(1000).filter((isNew) => isNew)).toHaveLength(16);
   });
 
   test('writes nothing where there is nothing to say or no room', () => {

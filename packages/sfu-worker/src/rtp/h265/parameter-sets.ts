@@ -1,6 +1,6 @@
 import { byteAt } from '../bytes.ts';
 import { BitReader, unescapeRbsp } from '../nal/bit-reader.ts';
-import { decodeSprop, fmtpParameter, MAX_PARAMETER_SET_BYTES, ParameterSetStore } from '../nal/parameter-set-store.ts';
+import { decodeSprop, fmtpParameter, ParameterSetStore } from '../nal/parameter-set-store.ts';
 import { eachH265NalUnit, H265_NAL } from './nal.ts';
 import { parseH265Sps } from './sps.ts';
 
@@ -14,11 +14,13 @@ export class H265ParameterSets {
   #changed = false;
 
   /**
-   * Learns from an RTP payload, or a bare NAL unit, in buffer[start, end); copies what it keeps. Fragments are passed over.
+   * Learns from an RTP payload, or a bare NAL unit, in buffer[start, end); copies what it keeps. Fragments are passed over,
+   * and so is what is more than a real stream has: beyond 8 sets a payload, and 16 new ones a second.
    * @returns true when something was new.
    */
-  learn(buffer: Buffer, start: number, end: number): boolean {
+  learn(buffer: Buffer, start: number, end: number, nowMs: number): boolean {
     this.#changed = false;
+    this.#store.beginPayload(nowMs);
     eachH265NalUnit(buffer, start, end, this.#learnUnit);
     return this.#changed;
   }
@@ -63,7 +65,7 @@ export class H265ParameterSets {
   readonly #learnUnit = (buffer: Buffer, start: number, end: number): void => {
     const type = (byteAt(buffer, start) >> 1) & 0x3f;
     if (type < H265_NAL.VPS || type > H265_NAL.PPS) return;
-    if (end - start > MAX_PARAMETER_SET_BYTES || this.#store.knows(buffer, start, end)) return;
+    if (!this.#store.wants(buffer, start, end)) return;
     const nal = buffer.subarray(start, end);
     if (type === H265_NAL.VPS) {
       this.#store.put(type, byteAt(nal, 2) >> 4, 0, nal);

@@ -3,7 +3,11 @@ import { byteAt } from '../bytes.ts';
 /** Real streams have two to five; the oldest gives way. */
 const MAX_UNITS = 16;
 /** Longer ones are not kept. */
-export const MAX_PARAMETER_SET_BYTES = 2048;
+const MAX_PARAMETER_SET_BYTES = 2048;
+/** Looked at in one payload: an aggregation packet has room for thousands, and each new one costs a parse and a copy. */
+const MAX_UNITS_A_PAYLOAD = 8;
+/** New ones taken in a second: an encoder that changes its mind with every keyframe stays below. */
+const MAX_NEW_A_SECOND = 16;
 
 type Entry = {
   readonly type: number;
@@ -21,6 +25,9 @@ export class ParameterSetStore {
   /** In the order in which they were learnt. */
   #entries: Entry[] = [];
   #units: readonly Buffer[] | undefined = [];
+  #unitsLeft = 0;
+  #newLeft = 0;
+  #secondBeganMs = Number.NEGATIVE_INFINITY;
 
   /** By type and id, so that what is referred to comes first. Not to be changed. */
   get units(): readonly Buffer[] {
@@ -37,12 +44,23 @@ export class ParameterSetStore {
     return this.#entries.some((entry) => entry.type === type);
   }
 
-  /** True when exactly these bytes are stored. */
-  knows(buffer: Buffer, start: number, end: number): boolean {
+  /** A payload begins: what `wants` lets through is limited for each, and for each second. */
+  beginPayload(nowMs: number): void {
+    this.#unitsLeft = MAX_UNITS_A_PAYLOAD;
+    if (nowMs - this.#secondBeganMs < 1000) return;
+    this.#secondBeganMs = nowMs;
+    this.#newLeft = MAX_NEW_A_SECOND;
+  }
+
+  /** True when a unit is worth parsing: new, not too long, and not one of more than any real stream has. */
+  wants(buffer: Buffer, start: number, end: number): boolean {
+    if (this.#unitsLeft === 0 || this.#newLeft === 0 || end - start > MAX_PARAMETER_SET_BYTES) return false;
+    this.#unitsLeft--;
     for (const { nal } of this.#entries) {
-      if (nal.length === end - start && nal.compare(buffer, start, end) === 0) return true;
+      if (nal.length === end - start && nal.compare(buffer, start, end) === 0) return false;
     }
-    return false;
+    this.#newLeft--;
+    return true;
   }
 
   /** Copies a unit in, in place of the one with its type and id. @returns true when there was one. */
