@@ -28,6 +28,7 @@ import {
   NetConnection,
   portConnection,
   RtspPullSource,
+  UdpPairs,
 } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
@@ -62,6 +63,7 @@ export class ShardWorker {
   readonly #context: SessionContext;
   readonly #log: WorkerLog;
   readonly #commons = new TrackCommons();
+  readonly #udpPairs = new UdpPairs();
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
   readonly #sessions = new Map<string, Session>();
@@ -276,6 +278,7 @@ export class ShardWorker {
           url: spec.url,
           transport: spec.transport,
           inlet: stream,
+          udpPairs: this.#udpPairs,
           log: this.#log,
           readTimeoutMs: settings.readTimeoutMs,
           dial: (host, port, onConnect) => {
@@ -305,6 +308,7 @@ export class ShardWorker {
     const publisher = adoptRtspPublisher({
       connection,
       inlet: stream,
+      udpPairs: this.#udpPairs,
       session,
       log: this.#log,
       readTimeoutMs: this.#settings.readTimeoutMs,

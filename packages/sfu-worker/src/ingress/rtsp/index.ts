@@ -4,3 +4,4 @@ export { portConnection } from './port-connection.ts';
 export { adoptRtspPublisher, type RtspPublisherHandle, type RtspPublisherOptions } from './publisher.ts';
 export { type RtspPullOptions, RtspPullSource, type RtspPullState } from './pull-source.ts';
 export { type Schedule, systemSchedule } from './schedule.ts';
+export { UdpPairs } from './udp-pairs.ts';

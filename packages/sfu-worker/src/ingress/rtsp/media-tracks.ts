@@ -1,7 +1,8 @@
 import type { SourceSink } from '../../forward/ingest.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { INTERLEAVED_HEADER_BYTES } from './interleaved.ts';
-import { UdpPair } from './udp-pair.ts';
+import type { UdpPair } from './udp-pair.ts';
+import type { UdpPairs } from './udp-pairs.ts';
 
 /** How the packets of one track come: channels of the RTSP connection, or a pair of UDP ports. */
 export type TrackTransport =
@@ -27,21 +28,23 @@ export class MediaTracks {
   /** A packet of media came, and there is no sink for it yet. */
   onEarly: (() => void) | undefined;
   readonly #connection: ByteConnection;
+  readonly #udpPairs: UdpPairs;
   readonly #transports: TrackTransport[] = [];
   /** Track times two, plus one for RTCP, by channel. */
   readonly #byChannel = new Int16Array(256).fill(UNUSED);
   #sink: SourceSink | undefined;
   #isClosed = false;
 
-  constructor(connection: ByteConnection) {
+  constructor(connection: ByteConnection, udpPairs: UdpPairs) {
     this.#connection = connection;
+    this.#udpPairs = udpPairs;
   }
 
-  /** Ports of our own for one track. @throws Error when none are free */
-  async openUdp(): Promise<Extract<TrackTransport, { lower: 'udp' }>> {
+  /** Ports of our own for one track; undefined when none are free. */
+  async openUdp(): Promise<Extract<TrackTransport, { lower: 'udp' }> | undefined> {
     const { localAddress, remoteAddress } = this.#connection;
     const target = { track: UNUSED };
-    const pair = await UdpPair.open({
+    const pair = await this.#udpPairs.open({
       localAddress,
       remoteAddress,
       handler: {
@@ -50,6 +53,7 @@ export class MediaTracks {
         flush: () => this.flush(),
       },
     });
+    if (pair === undefined) return undefined;
     if (this.#isClosed) pair.close();
     return Object.assign(target, { lower: 'udp' as const, pair });
   }

@@ -2,12 +2,16 @@ import type { RtspTransport } from '@shardcast/shared';
 import type { InterleavedParser } from './interleaved.ts';
 import type { MediaTracks, TrackTransport } from './media-tracks.ts';
 
+type UdpTransport = Extract<TrackTransport, { lower: 'udp' }>;
+
 /** The transports of one publisher, by the index of their m-line. */
 export class PublisherTransports {
   readonly #media: MediaTracks;
   readonly #parser: InterleavedParser;
   readonly #prepared = new Map<number, TrackTransport>();
   readonly #channels = new Set<number>();
+  /** Where the UDP packets of all skipped tracks go, to be dropped. */
+  #drain: UdpTransport | undefined;
   #isClosed = false;
 
   constructor(media: MediaTracks, parser: InterleavedParser) {
@@ -24,9 +28,13 @@ export class PublisherTransports {
     return [...new Set(Array.from(this.#prepared.values(), ({ lower }) => lower))].join('+');
   }
 
-  /** @returns the Transport header of the answer; undefined when it cannot be had. Rejects when no UDP ports are free. */
-  setup(media: number, wanted: RtspTransport): string | undefined | Promise<string> {
-    return wanted.lower === 'tcp' ? this.#setupTcp(media, wanted) : this.#setupUdp(media, wanted);
+  /**
+   * @param isSkipped nothing is forwarded of this m-line, but clients want an answer for each
+   * @returns the Transport header of the answer; undefined when it cannot be had, or, late, when no UDP ports are free.
+   */
+  setup(media: number, wanted: RtspTransport, isSkipped: boolean): string | undefined | Promise<string | undefined> {
+    if (wanted.lower === 'tcp') return this.#setupTcp(media, wanted);
+    return wanted.clientPort === undefined ? undefined : this.#setupUdp(media, wanted.clientPort, isSkipped);
   }
 
   /** Gives the transport of that m-line the next track number; false when it was not set up. */
@@ -60,15 +68,17 @@ export class PublisherTransports {
     return undefined;
   }
 
-  #setupUdp(media: number, { clientPort }: RtspTransport): undefined | Promise<string> {
-    return clientPort === undefined ? undefined : this.#openUdp(media, clientPort);
-  }
-
-  async #openUdp(media: number, clientPort: readonly [number, number]): Promise<string> {
-    const transport = await this.#media.openUdp();
+  async #setupUdp(
+    media: number,
+    clientPort: readonly [number, number],
+    isSkipped: boolean,
+  ): Promise<string | undefined> {
+    const transport = (isSkipped ? this.#drain : undefined) ?? (await this.#media.openUdp());
+    if (transport === undefined) return undefined;
     const { pair } = transport;
     if (this.#isClosed) pair.close();
-    pair.expect(...clientPort);
+    if (isSkipped) this.#drain = transport;
+    else pair.expect(...clientPort);
     this.#prepared.set(media, transport);
     const ports = `client_port=${clientPort.join('-')};server_port=${pair.port}-${pair.port + 1}`;
     return `RTP/AVP/UDP;unicast;${ports};mode=record`;

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { FakeInlet, FakeLog, missing } from '../../../test/rtsp/fake-inlet.ts';
 import { NetConnection } from './net-connection.ts';
 import { adoptRtspPublisher, type RtspPublisherHandle } from './publisher.ts';
+import { UdpPairs } from './udp-pairs.ts';
 
 const FFMPEG = '/usr/bin/ffmpeg';
 const GSTREAMER = '/usr/bin/gst-launch-1.0';
@@ -23,6 +24,7 @@ async function listen(inlet: FakeInlet, log: FakeLog) {
     publisher = adoptRtspPublisher({
       connection: NetConnection.over(socket),
       inlet,
+      udpPairs: new UdpPairs(),
       session: '0123456789abcdef',
       log,
       readTimeoutMs: 5000,

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { FakeConnection, FakeSchedule, rtpFrame } from '../../../test/rtsp/fake-connection.ts';
 import { FakeInlet, FakeLog } from '../../../test/rtsp/fake-inlet.ts';
 import { adoptRtspPublisher, type RtspPublisherOptions } from './publisher.ts';
+import { UdpPairs } from './udp-pairs.ts';
 
 const SDP = [
   ...['v=0', 'm=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=control:streamid=0'],
@@ -14,15 +15,18 @@ const URI = 'rtsp://server/cam';
 class Publisher {
   readonly connection = new FakeConnection();
   readonly inlet = new FakeInlet('cam');
+  readonly udpPairs;
   readonly log = new FakeLog();
   readonly timers = new FakeSchedule();
   readonly closed: string[] = [];
   readonly handle;
   #sequence = 0;
   constructor(options: Partial<RtspPublisherOptions> = {}) {
+    this.udpPairs = options.udpPairs ?? new UdpPairs();
     this.handle = adoptRtspPublisher({
       connection: this.connection,
       inlet: this.inlet,
+      udpPairs: this.udpPairs,
       session: 'abc',
       log: this.log,
       readTimeoutMs: 10_000,
@@ -212,6 +216,53 @@ test('only transports that are allowed can be had', () => {
   expect(publisher.setup(0, 'RTP/AVP;unicast;client_port=5000-5001').status).toBe(461);
   const answer = publisher.setup(0, 'RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;unicast');
   expect(headerOf(answer, 'transport')).toContain('interleaved=0-1');
+});
+
+/** ffmpeg, for one, sets up all that it announced. */
+test('all skipped tracks together take one pair of UDP ports, and none over TCP', async () => {
+  const skipped = Array.from(
+    { length: 6 },
+    (_, n) => `m=application 0 RTP/AVP ${100 + n}\r\na=control:streamid=${n + 2}`,
+  );
+  const sdp = ['v=0', 'm=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000', 'a=control:streamid=0', ...skipped, ''].join(
+    '\r\n',
+  );
+  const udp = new Publisher();
+  udp.announce(sdp);
+  const before = udp.connection.messages.length;
+  const setUp = (publisher: Publisher, stream: number) =>
+    publisher.send('SETUP', `${URI}/streamid=${stream}`, ['Transport: RTP/AVP;unicast;client_port=5000-5001']);
+  for (const stream of [0, 2, 3, 4, 5, 6, 7]) setUp(udp, stream);
+  udp.send('RECORD');
+  await udp.inlet.until(() => udp.inlet.sources.length === 1);
+  expect(udp.connection.messages.slice(before)).toMatchObject(Array(8).fill({ status: 200 }));
+  expect(udp.udpPairs.used).toBe(2);
+  udp.handle.close('over');
+  expect(udp.udpPairs.used).toBe(0);
+
+  const tcp = new Publisher();
+  tcp.announce(sdp);
+  expect([0, 2, 3, 4, 5, 6, 7].map((stream) => tcp.setup(stream).status)).toEqual(Array(7).fill(200));
+  expect(tcp.udpPairs.used).toBe(0);
+});
+
+test('a publisher for whom no UDP ports are left is told so, and may ask for TCP', async () => {
+  const publisher = new Publisher({ udpPairs: new UdpPairs(0) });
+  publisher.announce();
+  const answer = new Promise<unknown>((resolve) => {
+    publisher.connection.onMessage = resolve;
+  });
+  publisher.send('SETUP', `${URI}/streamid=0`, ['Transport: RTP/AVP;unicast;client_port=5000-5001']);
+  expect(await answer).toMatchObject({ status: 453, reason: 'No UDP ports are free' });
+  expect(publisher.setup(0).status).toBe(200);
+});
+
+test('an announcement of more than eight tracks is refused', () => {
+  const publisher = new Publisher();
+  const media = (count: number) => `v=0\r\n${'m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n'.repeat(count)}`;
+  expect(publisher.announce(media(9))).toMatchObject({ status: 400, reason: 'More than 8 tracks' });
+  expect(publisher.connection.isClosed).toBe(true);
+  expect(new Publisher().announce(media(8)).status).toBe(200);
 });
 
 test('requests that wait for UDP ports are answered in order, and are not without number', async () => {

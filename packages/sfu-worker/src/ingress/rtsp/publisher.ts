@@ -21,6 +21,7 @@ import { InterleavedParser } from './interleaved.ts';
 import { MediaTracks } from './media-tracks.ts';
 import { PublisherTransports } from './publisher-transports.ts';
 import { type Schedule, systemSchedule } from './schedule.ts';
+import type { UdpPairs } from './udp-pairs.ts';
 
 /** Methods that a publisher may use, for the Public header. */
 const PUBLIC = 'OPTIONS, ANNOUNCE, SETUP, RECORD, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN';
@@ -31,11 +32,14 @@ const SESSION_TIMEOUT_S = 60;
 /** Looks of the watchdog at the media per read time-out. */
 const CHECKS = 4;
 const MAX_QUEUED_REQUESTS = 16;
+/** One of each kind is forwarded; encoders announce a few more at most. */
+const MAX_TRACKS = 8;
 
 export type RtspPublisherOptions = {
   /** Its first bytes are the ANNOUNCE that main has authorised for the inlet's path. */
   readonly connection: ByteConnection;
   readonly inlet: StreamInlet;
+  readonly udpPairs: UdpPairs;
   /** Unguessable; becomes the RTSP session id. */
   readonly session: string;
   readonly log: WorkerLog;
@@ -63,6 +67,7 @@ type Answer = { readonly status: number; readonly reason?: string; readonly head
 
 const OK: Answer = { status: 200 };
 const NOT_NOW: Answer = { status: 455 };
+const NO_PORTS: Answer = { status: 453, reason: 'No UDP ports are free' };
 
 class RtspPublisher implements RtspPublisherHandle {
   readonly #options: RtspPublisherOptions;
@@ -81,7 +86,7 @@ class RtspPublisher implements RtspPublisherHandle {
   constructor(options: RtspPublisherOptions) {
     const { connection } = options;
     this.#options = options;
-    this.#media = new MediaTracks(connection);
+    this.#media = new MediaTracks(connection, options.udpPairs);
     this.#parser = new InterleavedParser({
       frame: (channel, buffer, start, end) => this.#media.frame(channel, buffer, start, end),
       message: (message) => this.#receive(message),
@@ -191,6 +196,7 @@ class RtspPublisher implements RtspPublisherHandle {
     if (type !== undefined && type !== 'application/sdp') return { status: 415 };
     const description = parseRtspSdp(request.body.toString('utf8'));
     if (typeof description === 'string') return { status: 400, reason: `SDP refused: ${description}` };
+    if (description.media.length > MAX_TRACKS) return { status: 400, reason: `More than ${MAX_TRACKS} tracks` };
     if (!description.media.some(({ track }) => track !== undefined)) {
       const reasons = description.media.map(({ info }) => info.skipped).join('; ');
       return {
@@ -214,10 +220,12 @@ class RtspPublisher implements RtspPublisherHandle {
       ({ lower, isMulticast, mode }) => allowed.includes(lower) && !isMulticast && (mode ?? 'record') !== 'play',
     );
     if (wanted === undefined) return { status: 461 };
-    const answer = this.#transports.setup(media, wanted);
+    const isSkipped = this.#description.media[media]?.track === undefined;
+    const answer = this.#transports.setup(media, wanted, isSkipped);
     if (answer === undefined) return { status: 461 };
     const accepted = (transport: string): Answer => ({ status: 200, headers: [['transport', transport]] });
-    return typeof answer === 'string' ? accepted(answer) : answer.then(accepted);
+    if (typeof answer === 'string') return accepted(answer);
+    return answer.then((late) => (late === undefined ? NO_PORTS : accepted(late)));
   }
 
   /** The track that a SETUP means, by its path: hosts are named in more than one way. */

@@ -14,6 +14,7 @@ import type { SourceDescription, SourceSink } from '../../forward/ingest.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { RtspClient, RtspFailure } from './client.ts';
 import { MediaTracks } from './media-tracks.ts';
+import type { UdpPairs } from './udp-pairs.ts';
 
 /** RFC 2326 §12.37. */
 const DEFAULT_SESSION_TIMEOUT_S = 60;
@@ -26,6 +27,7 @@ export type PullSessionOptions = {
   readonly uri: string;
   readonly transports: readonly ('tcp' | 'udp')[];
   readonly auth: RtspClientAuth | undefined;
+  readonly udpPairs: UdpPairs;
   /** Media is about to come: gives the sink for it. May throw a ShardcastError. */
   readonly open: (description: SourceDescription, media: MediaTracks) => SourceSink;
   readonly onLive: () => void;
@@ -58,7 +60,7 @@ export class PullSession {
     this.#options = options;
     this.#controlBase = uri;
     this.#aggregateUri = uri;
-    this.#media = new MediaTracks(connection);
+    this.#media = new MediaTracks(connection, options.udpPairs);
     this.#client = new RtspClient({ connection, media: this.#media, auth, onEnd: (reason) => this.#end(reason) });
   }
 
@@ -186,6 +188,7 @@ export class PullSession {
       return;
     }
     const transport = await this.#media.openUdp();
+    if (transport === undefined) throw new RtspFailure('no UDP ports are free');
     const { pair } = transport;
     try {
       const wanted = `RTP/AVP;unicast;client_port=${pair.port}-${pair.port + 1}`;

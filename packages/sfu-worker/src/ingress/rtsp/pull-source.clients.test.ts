@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { hasCamera, startCamera } from '../../../test/rtsp/camera.ts';
 import { FakeInlet, FakeLog, missing } from '../../../test/rtsp/fake-inlet.ts';
 import { type RtspPullOptions, RtspPullSource } from './pull-source.ts';
+import { UdpPairs } from './udp-pairs.ts';
 
 const children: ChildProcess[] = [];
 const sources: RtspPullSource[] = [];
@@ -26,6 +27,7 @@ function pull(url: string, options: Partial<RtspPullOptions> = {}) {
     url,
     transport: 'automatic',
     inlet,
+    udpPairs: new UdpPairs(),
     log,
     readTimeoutMs: 5000,
     onState: (state, reason) => {

@@ -4,6 +4,7 @@ import { type Answer, FakeCamera, type Script, usual } from '../../../test/rtsp/
 import { FakeConnection, FakeSchedule, rtpFrame } from '../../../test/rtsp/fake-connection.ts';
 import { FakeInlet, FakeLog } from '../../../test/rtsp/fake-inlet.ts';
 import { type RtspPullOptions, RtspPullSource } from './pull-source.ts';
+import { UdpPairs } from './udp-pairs.ts';
 
 function start(script: Script = {}, options: Partial<RtspPullOptions> = {}) {
   const timers = new FakeSchedule();
@@ -20,6 +21,7 @@ function start(script: Script = {}, options: Partial<RtspPullOptions> = {}) {
     url: 'rtsp://admin:s3cret@192.0.2.1/cam?x=1',
     transport: 'automatic',
     inlet,
+    udpPairs: new UdpPairs(),
     log,
     readTimeoutMs: 10_000,
     schedule: timers.schedule,

@@ -4,6 +4,7 @@ import type { ByteConnection } from './byte-connection.ts';
 import { NetConnection } from './net-connection.ts';
 import { PullSession } from './pull-session.ts';
 import { type Schedule, systemSchedule } from './schedule.ts';
+import type { UdpPairs } from './udp-pairs.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
@@ -20,6 +21,7 @@ export type RtspPullOptions = {
   /** `automatic` asks for TCP, and for UDP when the camera refuses that. */
   readonly transport: 'automatic' | 'tcp' | 'udp';
   readonly inlet: StreamInlet;
+  readonly udpPairs: UdpPairs;
   readonly log: WorkerLog;
   /** Without an RTP packet, or without PLAY's answer, for this long the camera is dialled again. */
   readonly readTimeoutMs: number;
@@ -83,12 +85,13 @@ export class RtspPullSource {
   #converse(connection: ByteConnection): void {
     if (this.#connection !== connection) return;
     const { user, password, uri } = this.#url;
-    const { transport, inlet } = this.#options;
+    const { transport, inlet, udpPairs } = this.#options;
     const session = new PullSession({
       connection,
       uri,
       transports: transport === 'automatic' ? ['tcp', 'udp'] : [transport],
       auth: user === undefined ? undefined : new RtspClientAuth(user, password ?? ''),
+      udpPairs,
       open: (description) =>
         inlet.open(description, {
           requestKeyframe: () => undefined, // RTSP has no way to ask

@@ -52,6 +52,7 @@ async function pair() {
     remoteAddress: '127.0.0.1',
     handler: received.handler,
   });
+  if (opened === undefined) throw new Error('no UDP ports');
   open.push(opened);
   return { received, pair: opened };
 }

@@ -19,6 +19,8 @@ export type UdpPairOptions = {
   /** Datagrams from anywhere else are dropped and counted. */
   readonly remoteAddress: string;
   readonly handler: UdpPairHandler;
+  /** Called once, by `close`. */
+  readonly onClose?: () => void;
 };
 
 /** Two UDP sockets for one track: RTP on an even port, RTCP on the next (RFC 3550 §11). */
@@ -30,6 +32,7 @@ export class UdpPair {
   readonly #rtcp: Socket;
   readonly #remoteAddress: string;
   readonly #handler: UdpPairHandler;
+  readonly #onClose: (() => void) | undefined;
   /** Where packets go: the announced ports, later those that packets come from. 0 while unknown. */
   #remoteRtpPort = 0;
   #remoteRtcpPort = 0;
@@ -39,12 +42,13 @@ export class UdpPair {
   #flushing: NodeJS.Immediate | undefined;
   #isClosed = false;
 
-  private constructor(port: number, rtp: Socket, rtcp: Socket, { remoteAddress, handler }: UdpPairOptions) {
+  private constructor(port: number, rtp: Socket, rtcp: Socket, { remoteAddress, handler, onClose }: UdpPairOptions) {
     this.port = port;
     this.#rtp = rtp;
     this.#rtcp = rtcp;
     this.#remoteAddress = remoteAddress;
     this.#handler = handler;
+    this.#onClose = onClose;
     rtp.on('message', (packet, from) => {
       if (!this.#isFrom(from, this.#isRtpLatched, this.#remoteRtpPort)) return;
       this.#isRtpLatched = true;
@@ -60,8 +64,8 @@ export class UdpPair {
     });
   }
 
-  /** @throws Error when no pair of ports is free */
-  static async open(options: UdpPairOptions): Promise<UdpPair> {
+  /** @returns undefined when no pair of ports is free */
+  static async open(options: UdpPairOptions): Promise<UdpPair | undefined> {
     const { localAddress, remoteAddress } = options;
     const isV6 = isIP(remoteAddress) === 6;
     const host = isIP(localAddress) === isIP(remoteAddress) ? localAddress : isV6 ? '::' : '0.0.0.0';
@@ -76,7 +80,7 @@ export class UdpPair {
       }
       return port % 2 === 0 ? new UdpPair(port, first, second, options) : new UdpPair(port - 1, second, first, options);
     }
-    throw new Error('no pair of UDP ports is free');
+    return undefined;
   }
 
   /** Where the peer says it sends from. Behind a NAT it is another port: the first datagram from its address decides. */
@@ -105,6 +109,7 @@ export class UdpPair {
     if (this.#flushing !== undefined) clearImmediate(this.#flushing);
     this.#rtp.close();
     this.#rtcp.close();
+    this.#onClose?.();
   }
 
   #send(socket: Socket, packet: Buffer, port: number): void {
