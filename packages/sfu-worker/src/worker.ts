@@ -366,6 +366,7 @@ export class ShardWorker {
     const used = this.#mux.queued === 0 ? 0 : (this.#pool?.used ?? 0);
     counters[WORKER.poolSlotsUsed] = used;
     counters[WORKER.poolSlotsFree] = (this.#pool?.slots ?? 0) - used;
+    this.#telemetry.add(WORKER.keyframeCacheRefused, this.#commons.chunks.takeRefused());
     const spent = this.#vitals.sample();
     this.#streamCpu.share(
       Array.from(this.#streams.values(), (stream) => stream.slot),

@@ -9,12 +9,17 @@ export type KeyframeCacheLimits = {
 const FIRST_PACKETS = 64;
 /** What the arrays below take a packet. */
 const ENTRY_BYTES = 31;
+/**
+ * Smaller packets than this, on average, are not cached to the byte limit: what is kept of a packet besides its bytes
+ * then stays at a sixteenth of that limit. At the default of 2 MB that is 4,096 packets, of ten seconds at most.
+ */
+const MIN_AVERAGE_BYTES = 512;
 /** Chunks are numbered in 16 bits. */
 const MAX_CHUNKS = 0xffff;
 
 /**
  * The newest keyframe of a track and the frames since, so that a viewer who joins gets a picture at once and not after
- * the next GOP. Bounded by bytes and age: past a bound only the keyframe is kept, which still gives a picture.
+ * the next GOP. Bounded by bytes, packets and age: past a bound only the keyframe is kept, which still gives a picture.
  *
  * Packets are copied in, so the cache owns its bytes. They lie in chunks of the worker's pool, given back with the next
  * keyframe: nothing is allocated in the steady state.
@@ -22,6 +27,7 @@ const MAX_CHUNKS = 0xffff;
 export class KeyframeCache {
   readonly #limits: KeyframeCacheLimits;
   readonly #pool: ChunkPool;
+  readonly #maxPackets: number;
   readonly #chunks: Buffer[] = [];
   /** Bytes used of the last chunk. */
   #used = CHUNK_BYTES;
@@ -48,6 +54,7 @@ export class KeyframeCache {
   constructor(limits: KeyframeCacheLimits, pool: ChunkPool) {
     this.#limits = limits;
     this.#pool = pool;
+    this.#maxPackets = Math.max(FIRST_PACKETS, Math.floor(limits.maxBytes / MIN_AVERAGE_BYTES));
   }
 
   /** True when a viewer can begin here. */
@@ -81,12 +88,14 @@ export class KeyframeCache {
     for (let i = 0; i < batch.count; i++) {
       const start = batch.payloadStart[i] as number;
       const length = (batch.payloadEnd[i] as number) - start;
-      if (this.#isFull(length) || nowMs - this.#keyframeAt > this.#limits.maxAgeMs) {
+      const isOld = nowMs - this.#keyframeAt > this.#limits.maxAgeMs;
+      if (isOld || this.#isFull(length) || (this.#used + length > CHUNK_BYTES && !this.#nextChunk())) {
         this.#overflow();
         return;
       }
-      if (this.#used + length > CHUNK_BYTES) this.#nextChunk();
-      if (this.packets === this.#start.length) this.#resize(Math.max(FIRST_PACKETS, this.#start.length * 2));
+      if (this.packets === this.#start.length) {
+        this.#resize(Math.min(this.#maxPackets, Math.max(FIRST_PACKETS, this.#start.length * 2)));
+      }
       const at = this.packets;
       const timestamp = batch.timestamp[i] as number;
       if (at === 0 || timestamp !== this.#timestamp[at - 1]) this.frames++;
@@ -177,13 +186,20 @@ export class KeyframeCache {
 
   #isFull(length: number): boolean {
     return (
-      length > CHUNK_BYTES || this.#payloadBytes + length > this.#limits.maxBytes || this.#chunks.length >= MAX_CHUNKS
+      length > CHUNK_BYTES ||
+      this.#payloadBytes + length > this.#limits.maxBytes ||
+      this.packets >= this.#maxPackets ||
+      this.#chunks.length >= MAX_CHUNKS
     );
   }
 
-  #nextChunk(): void {
-    this.#chunks.push(this.#pool.take());
+  /** @returns false when the worker has no memory left for caches. */
+  #nextChunk(): boolean {
+    const chunk = this.#pool.take();
+    if (chunk === undefined) return false;
+    this.#chunks.push(chunk);
     this.#used = 0;
+    return true;
   }
 
   #releaseChunks(keep: number): void {

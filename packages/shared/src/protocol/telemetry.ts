@@ -39,6 +39,7 @@ const WORKER_FIELDS = [
   'handshakesFailed',
   'datagramsIn',
   'datagramsOut',
+  'keyframeCacheRefused',
   'handling',
 ] as const;
 export type WorkerField = (typeof WORKER_FIELDS)[number];

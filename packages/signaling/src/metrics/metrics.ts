@@ -133,6 +133,14 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     'Requests for retransmission that were not served.',
     ({ telemetry }) => telemetry.worker('nackIgnored'),
   );
+  addWorkerMetric(
+    registry,
+    shards,
+    'counter',
+    'shardcast_keyframe_cache_refused_total',
+    "Keyframe caches that were cut short, because the worker's memory for them was used up.",
+    ({ telemetry }) => telemetry.worker('keyframeCacheRefused'),
+  );
 
   addWorkerHistogram(
     registry,
