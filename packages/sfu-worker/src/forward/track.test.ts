@@ -237,6 +237,16 @@ test('whatever a source sends, no packet index is used twice and every payload i
   );
 });
 
+test('a packet that was missing when the first keyframe came gets no index of its parameter sets', () => {
+  const { track } = makeTrack({ parameterSets: [SPS, PPS] });
+  const viewer = makeViewer();
+  track.viewers.add(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, Buffer.alloc(0), false)); // a probe
+  feed(track, 0, rtp(3, 0, nal(IDR, 40), false)); // two packets out
+  feed(track, 0, rtp(2, 0, nal(SLICE, 40), false)); // late
+  expect(viewer.received.map(({ index }) => index - (viewer.received[0]?.index ?? 0))).toEqual([0, 1]);
+});
+
 test('random bytes are counted and go nowhere', () => {
   const { track, telemetry } = makeTrack();
   const viewer = makeViewer();

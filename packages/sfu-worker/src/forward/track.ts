@@ -168,8 +168,7 @@ export class Track implements TrackSink {
       case 'new-source':
         this.flush();
         this.#repacker.reset();
-        this.#shift = Number.NaN;
-        this.#shiftValidFrom = Number.POSITIVE_INFINITY;
+        this.#forgetMapping();
         this.#awaitsKeyframe = this.kind === 'video';
         this.viewers.forgetSource();
         this.stats.reset();
@@ -184,7 +183,9 @@ export class Track implements TrackSink {
       case 'next':
         if (clock.gap > 0) {
           // While a keyframe is awaited nothing is sent: indexes that moved on would cost viewers their rollover count.
-          if (!this.#awaitsKeyframe) this.#nextIndex += clock.gap;
+          // What is missing has no index then, and even a shift that comes out the same would give it one that is taken.
+          if (this.#awaitsKeyframe) this.#forgetMapping();
+          else this.#nextIndex += clock.gap;
           this.#repacker.reset();
           this.#missing += clock.gap;
         }
@@ -242,6 +243,12 @@ export class Track implements TrackSink {
     if (shift === this.#shift) return;
     this.#shift = shift;
     this.#shiftValidFrom = this.#clock.extended + 1;
+  }
+
+  /** No late packet is admitted until the next one that is sent. */
+  #forgetMapping(): void {
+    this.#shift = Number.NaN;
+    this.#shiftValidFrom = Number.POSITIVE_INFINITY;
   }
 
   #push(buffer: Buffer, start: number, end: number, index: number, timestamp: number, flags: number): void {
