@@ -21,6 +21,7 @@ import type { WorkerLog } from './forward/ingest.ts';
 import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
+import { Guard } from './guard.ts';
 import { FileSource } from './ingress/file/file-source.ts';
 import {
   adoptRtspPublisher,
@@ -35,7 +36,7 @@ import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
 import { loadDtls } from './session/dtls/secure-channel.ts';
-import type { SessionContext } from './session/session-context.ts';
+import type { Publisher, SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
 
 /** Largest SRTP tag and RTP header: what is left of a UDP payload is RTP payload. */
@@ -47,7 +48,7 @@ const VITALS_MS = 1000;
 const PACE_MS = 5;
 
 type Session = WhepSession | WhipSession;
-type Source = { close(reason: string): void };
+type Source = { readonly spec: SourceSpec; close(reason: string): void };
 
 /**
  * One shard: its socket, its streams, its sessions and its timers. Nothing here is shared with another worker; a packet
@@ -62,6 +63,7 @@ export class ShardWorker {
   readonly #fastPath: FastPath;
   readonly #context: SessionContext;
   readonly #log: WorkerLog;
+  readonly #guard: Guard;
   readonly #commons = new TrackCommons();
   readonly #udpPairs = new UdpPairs();
   readonly #streams = new Map<string, Stream>();
@@ -72,7 +74,9 @@ export class ShardWorker {
   readonly #vitals: WorkerVitals;
   readonly #streamCpu: StreamCpu;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #unflushed = new Set<{ flush(): void }>();
+  #unflushed = new Set<Publisher>();
+  /** Sources whose stream an exception ended, by path: opened again within a second. */
+  readonly #lostSources = new Map<string, SourceSpec>();
   #pacer: NodeJS.Timeout | undefined;
   #vitalsAtMs = 0;
   #closed = false;
@@ -100,6 +104,7 @@ export class ShardWorker {
     this.#telemetry = telemetry;
     telemetry.leave(0); // the thread before may have died in the middle of something
     this.#log = log;
+    this.#guard = new Guard(telemetry, log);
     this.#mux = mux;
     this.#pool = settings.bufferPool ? new PacketPool(settings.poolSlots) : undefined;
     this.#fastPath = selectFastPath({ pool: this.#pool, queue: mux, telemetry });
@@ -116,6 +121,7 @@ export class ShardWorker {
       handshakeTimeoutMs: settings.handshakeTimeoutMs,
       consentTimeoutMs: settings.consentTimeoutMs,
       nack: settings.nack,
+      readTimeoutMs: settings.readTimeoutMs,
       onSnapshot: (snapshot) => post({ event: 'snapshot', snapshot }),
       transport: () => ({
         addresses: settings.candidateAddresses,
@@ -243,17 +249,47 @@ export class ShardWorker {
   #closeStream(path: string, reason: string): boolean {
     const stream = this.#streams.get(path);
     if (stream === undefined) return false;
-    this.#sources.get(path)?.close(reason);
+    const source = this.#sources.get(path);
     this.#sources.delete(path);
-    stream.close(reason);
-    for (const session of [...this.#sessions.values()]) {
-      if (session.peer.path === path) session.close(reason);
-    }
-    for (const publisher of [...this.#rtspPublishers.values()]) if (publisher.path === path) publisher.close(reason);
+    this.#lostSources.delete(path);
     this.#streams.delete(path);
     this.#schedule.delete(stream);
     this.#streamCpu.forget(stream.slot);
+    // Each is closed, whatever the others do.
+    const ending = [
+      ...(source === undefined ? [] : [source]),
+      stream,
+      ...[...this.#sessions.values()].filter((session) => session.peer.path === path),
+      ...[...this.#rtspPublishers.values()].filter((publisher) => publisher.path === path),
+    ];
+    for (const each of ending) {
+      try {
+        each.close(reason);
+      } catch (error) {
+        this.#guard.caught({ path, close() {} }, error);
+      }
+    }
     return true;
+  }
+
+  /** A new stream takes the place of one that threw, for main knows of nothing: its source and viewers were lost. */
+  #streamFailed(stream: Stream, error: unknown): void {
+    const { path, slot } = stream;
+    if (this.#streams.get(path) !== stream) return;
+    const spec = this.#sources.get(path)?.spec;
+    this.#guard.caught({ path, close: (reason) => this.#closeStream(path, reason) }, error);
+    this.#openStream(path, slot);
+    if (spec !== undefined) this.#lostSources.set(path, spec);
+  }
+
+  #reopenSources(): void {
+    for (const [path, spec] of this.#lostSources) {
+      this.#lostSources.delete(path);
+      this.#openSource(path, spec).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#post({ event: 'stream-offline', path, reason });
+      });
+    }
   }
 
   async #openSource(path: string, spec: SourceSpec): Promise<void> {
@@ -268,8 +304,9 @@ export class ShardWorker {
           log: this.#log,
           maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
           clock: monotonicEpochMs,
+          onFault: (error) => this.#streamFailed(stream, error),
         });
-        this.#sources.set(path, source);
+        this.#sources.set(path, { spec, close: (reason) => source.close(reason) });
         await source.start();
         return;
       }
@@ -280,6 +317,7 @@ export class ShardWorker {
           inlet: stream,
           udpPairs: this.#udpPairs,
           log: this.#log,
+          guard: this.#guard,
           readTimeoutMs: settings.readTimeoutMs,
           dial: (host, port, onConnect) => {
             const connection = NetConnection.dial(host, port, () => {
@@ -293,7 +331,7 @@ export class ShardWorker {
               this.#post({ event: 'stream-offline', path, reason: reason ?? 'it has no source' });
           },
         });
-        this.#sources.set(path, source);
+        this.#sources.set(path, { spec, close: (reason) => source.close(reason) });
         source.start();
         return;
       }
@@ -311,6 +349,7 @@ export class ShardWorker {
       udpPairs: this.#udpPairs,
       session,
       log: this.#log,
+      guard: this.#guard,
       readTimeoutMs: this.#settings.readTimeoutMs,
       transports: this.#settings.rtspTransports,
       onClose: (reason) => {
@@ -347,15 +386,31 @@ export class ShardWorker {
   #tick(nowMs: number): void {
     // One timer for all reports and deadlines of the worker.
     this.#schedule.run(nowMs, (member) => {
-      if (member instanceof WhepSession) member.sendReports(nowMs);
-      else if (member instanceof Stream) member.sendReceiverReports(nowMs);
+      try {
+        member.sendReports(nowMs);
+      } catch (error) {
+        const stream = this.#streams.get(member.path);
+        if (stream === member) this.#streamFailed(stream, error);
+        else this.#guard.caught(member, error);
+      }
     });
-    for (const stream of this.#streams.values()) stream.tick(nowMs);
-    for (const session of [...this.#sessions.values()]) {
-      session.peer.tick(nowMs);
-      if (session instanceof WhipSession) session.tick(nowMs, this.#settings.readTimeoutMs);
+    for (const stream of [...this.#streams.values()]) {
+      try {
+        stream.tick(nowMs);
+      } catch (error) {
+        this.#streamFailed(stream, error);
+      }
     }
-    if (nowMs - this.#vitalsAtMs >= VITALS_MS) this.#sampleVitals(nowMs);
+    for (const session of [...this.#sessions.values()]) {
+      try {
+        session.tick(nowMs);
+      } catch (error) {
+        this.#guard.caught(session, error);
+      }
+    }
+    if (nowMs - this.#vitalsAtMs < VITALS_MS) return;
+    this.#sampleVitals(nowMs);
+    this.#reopenSources();
   }
 
   #sampleVitals(nowMs: number): void {
@@ -380,14 +435,21 @@ export class ShardWorker {
   }
 
   /** Packets without a marker go out at the end of this turn of the loop: batching adds no more than that. */
-  #flushSoon(publisher: { flush(): void }): void {
-    if (this.#unflushed.size === 0) {
-      setImmediate(() => {
-        for (const each of this.#unflushed) each.flush();
-        this.#unflushed.clear();
-      });
-    }
+  #flushSoon(publisher: Publisher): void {
+    if (this.#unflushed.size === 0) setImmediate(() => this.#flush());
     this.#unflushed.add(publisher);
+  }
+
+  #flush(): void {
+    const due = this.#unflushed;
+    this.#unflushed = new Set(); // who asks from now on, even from within, gets a turn of its own
+    for (const publisher of due) {
+      try {
+        publisher.flush();
+      } catch (error) {
+        this.#guard.caught(publisher, error);
+      }
+    }
   }
 
   #paceSoon(): void {
@@ -395,7 +457,13 @@ export class ShardWorker {
       this.#pacer = undefined;
       const nowMs = monotonicEpochMs();
       let busy = false;
-      for (const stream of this.#streams.values()) busy = stream.pace(nowMs) || busy;
+      for (const stream of [...this.#streams.values()]) {
+        try {
+          busy = stream.pace(nowMs) || busy;
+        } catch (error) {
+          this.#streamFailed(stream, error);
+        }
+      }
       if (busy && !this.#closed) this.#paceSoon();
     }, PACE_MS);
   }

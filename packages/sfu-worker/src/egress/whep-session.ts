@@ -112,6 +112,15 @@ export class WhepSession implements Reader, PeerHandler {
     this.#bornMs = context.clock();
   }
 
+  get path(): string {
+    return this.#stream.path;
+  }
+
+  /** Deadlines. */
+  tick(nowMs: number): void {
+    this.peer.tick(nowMs);
+  }
+
   // --- PeerHandler
 
   onConnected(): void {

@@ -230,10 +230,10 @@ test('reordered packets are not lost, and the count of lost ones never goes back
 
 test('a receiver report goes to the source for each track that sends', () => {
   const sink = stream.open(H264, tap);
-  stream.sendReceiverReports(nowMs);
+  stream.sendReports(nowMs);
   expect(upstream.rtcp).toHaveLength(0);
   frame(sink, 0x65);
-  stream.sendReceiverReports(nowMs);
+  stream.sendReports(nowMs);
   const report = upstream.rtcp[0] as Buffer;
   expect(report[1]).toBe(201); // RR
   expect(report.readUInt32BE(8)).toBe(9); // about the source's SSRC

@@ -203,7 +203,7 @@ export class Stream implements StreamInlet {
   }
 
   /** Receiver reports to the source (RFC 3550 §6.4.2), one a track. */
-  sendReceiverReports(nowMs: number): void {
+  sendReports(nowMs: number): void {
     const source = this.#source;
     if (source === undefined) return;
     source.description.tracks.forEach((described, index) => {
@@ -233,10 +233,13 @@ export class Stream implements StreamInlet {
     if (this.#closed) return;
     this.#closed = true;
     const upstream = this.#source?.upstream;
-    this.#sourceGone(reason);
-    upstream?.close(reason);
-    this.#closeReaders(reason);
-    for (const track of this.#tracks.values()) track.close();
+    try {
+      this.#sourceGone(reason);
+    } finally {
+      upstream?.close(reason);
+      this.#closeReaders(reason);
+      for (const track of this.#tracks.values()) track.close();
+    }
   }
 
   #flush(tracks: readonly Track[]): void {
@@ -290,10 +293,13 @@ export class Stream implements StreamInlet {
 
   #sourceGone(reason: string): void {
     if (this.#source === undefined) return;
-    for (const track of this.#tracks.values()) track.flush();
     this.#source = undefined;
     this.#offlineSinceMs = this.#options.clock();
-    this.#options.onOffline(reason);
+    try {
+      for (const track of this.#tracks.values()) track.flush();
+    } finally {
+      this.#options.onOffline(reason); // whatever happens, the next source must find the place free
+    }
   }
 
   #closeReaders(reason: string): void {

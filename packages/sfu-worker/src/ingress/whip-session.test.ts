@@ -53,6 +53,7 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
     handshakeTimeoutMs: 1000,
     consentTimeoutMs: 1000,
     nack: false,
+    readTimeoutMs: 1000,
     onSnapshot() {},
     transport: () => ({ addresses: ['127.0.0.1'], port: 1, fingerprint: certificate.fingerprint }),
     credentials: () => ({ ufrag: 'ufrag', pwd: 'password' }),

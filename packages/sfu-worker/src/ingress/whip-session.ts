@@ -142,6 +142,10 @@ export class WhipSession implements PeerHandler {
     }
   }
 
+  get path(): string {
+    return this.#stream.path;
+  }
+
   // --- PeerHandler
 
   onConnected(): void {
@@ -201,9 +205,13 @@ export class WhipSession implements PeerHandler {
   }
 
   onClosed(reason: string): void {
-    this.#sink?.close(reason);
+    const sink = this.#sink;
     this.#sink = undefined;
-    this.#onClosed(reason);
+    try {
+      sink?.close(reason);
+    } finally {
+      this.#onClosed(reason);
+    }
   }
 
   describeTracks(): TrackSnapshot[] {
@@ -219,11 +227,15 @@ export class WhipSession implements PeerHandler {
     this.peer.close(reason);
   }
 
-  /** A publisher that is connected and sends nothing is let go. */
-  tick(nowMs: number, readTimeoutMs: number): void {
+  /** Deadlines. A publisher that is connected and sends nothing is let go. */
+  tick(nowMs: number): void {
+    this.peer.tick(nowMs);
     if (this.peer.state !== 'connected') this.#lastPacketMs = nowMs;
-    else if (nowMs - this.#lastPacketMs > readTimeoutMs) this.close('no media from the publisher');
+    else if (nowMs - this.#lastPacketMs > this.#context.readTimeoutMs) this.close('no media from the publisher');
   }
+
+  /** Nothing: the stream reports to its source, whatever that is. */
+  sendReports(): void {}
 
   /** Whose is a new SSRC: the offer's a=ssrc, then the MID extension, then the payload type (RFC 8843 §9.2). */
   #route(packet: Buffer, end: number): ReceivedTrack | undefined {

@@ -1,3 +1,4 @@
+import type { Guarded } from '../guard.ts';
 import { type PeerContext, type PeerDescription, type PeerHandler, PeerSession } from './peer-session.ts';
 import { type AnswerTransport, buildAnswer, type MediaPlan } from './sdp/answer.ts';
 import type { Offer } from './sdp/offer.ts';
@@ -15,9 +16,14 @@ export type SessionContext = PeerContext & {
   /** New ICE credentials (RFC 8445 §5.3). */
   readonly credentials: () => Credentials;
   readonly nack: boolean;
+  /** A publisher that sends nothing for this long is let go. */
+  readonly readTimeoutMs: number;
   /** Asks for `flush` of a publisher before the next turn of the event loop ends. */
-  readonly onFlushWanted: (publisher: { flush(): void }) => void;
+  readonly onFlushWanted: (publisher: Publisher) => void;
 };
+
+/** A session with packets that are not sent on yet. */
+export type Publisher = Guarded & { flush(): void };
 
 export type Credentials = { readonly ufrag: string; readonly pwd: string };
 

@@ -1,4 +1,11 @@
+import { Telemetry } from '@shardcast/shared';
 import type { SourceDescription, SourceSink, StreamInlet, Upstream, WorkerLog } from '../../src/forward/ingest.ts';
+import { Guard } from '../../src/guard.ts';
+
+/** Counts where nobody looks. */
+export function guardFor(log: WorkerLog): Guard {
+  return new Guard(new Telemetry(Telemetry.allocate()), log);
+}
 
 type SeenTrack = { packets: number; bytes: number; rtcp: number; sequences: number[]; payloadTypes: Set<number> };
 
@@ -10,6 +17,8 @@ export class FakeInlet implements StreamInlet {
   flushes = 0;
   /** Thrown by the next `open`. */
   refusal: Error | undefined;
+  /** Thrown by whatever is done with a packet. */
+  bug: Error | undefined;
   #waiting: { isMet: () => boolean; resolve: () => void }[] = [];
 
   constructor(path: string) {
@@ -28,6 +37,7 @@ export class FakeInlet implements StreamInlet {
     return {
       tracks: tracks.map((seen) => ({
         receive: (buffer, start, end) => {
+          if (this.bug !== undefined) throw this.bug;
           seen.packets++;
           seen.bytes += end - start;
           seen.sequences.push(buffer.readUInt16BE(start + 2));

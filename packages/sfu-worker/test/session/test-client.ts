@@ -73,8 +73,8 @@ export class TestClient {
     await connected;
   }
 
-  /** A frame of one packet. `text` comes out at the viewers' end. */
-  send(text: string, isKeyframe = true): void {
+  /** A frame of one packet, or without a marker the beginning of one. `text` comes out at the viewers' end. */
+  send(text: string, isKeyframe = true, marker = true): void {
     const sequenceNumber = this.#sequence++ & 0xffff;
     const header = new RtpHeader({
       version: 2,
@@ -82,7 +82,7 @@ export class TestClient {
       timestamp: this.#sent++ * 3000,
       payloadType: 96,
       ssrc: 4711,
-      marker: true,
+      marker,
     });
     // RFC 7741 §4.2, §4.3: start of a partition; the frame tag's lowest bit is clear in a keyframe.
     const payload = Buffer.concat([Buffer.from([0x10, isKeyframe ? 0x10 : 0x11, 0, 0]), Buffer.from(text)]);

@@ -75,6 +75,7 @@ export class TestSfu {
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       consentTimeoutMs: CONSENT_TIMEOUT_MS,
       nack: false,
+      readTimeoutMs: 10_000,
       onSnapshot: (snapshot) => this.snapshots.set(snapshot.id, snapshot),
       transport: () => ({ addresses: ['127.0.0.1'], port: mux.port, fingerprint: certificate.fingerprint }),
       credentials: () => {

@@ -40,6 +40,7 @@ const WORKER_FIELDS = [
   'datagramsIn',
   'datagramsOut',
   'keyframeCacheRefused',
+  'faults',
   'handling',
 ] as const;
 export type WorkerField = (typeof WORKER_FIELDS)[number];

@@ -141,6 +141,14 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     "Keyframe caches that were cut short, because the worker's memory for them was used up.",
     ({ telemetry }) => telemetry.worker('keyframeCacheRefused'),
   );
+  addWorkerMetric(
+    registry,
+    shards,
+    'counter',
+    'shardcast_worker_faults_total',
+    'Internal errors that ended a stream, a session or a connection. Each has a line in the log.',
+    ({ telemetry }) => telemetry.worker('faults'),
+  );
 
   addWorkerHistogram(
     registry,

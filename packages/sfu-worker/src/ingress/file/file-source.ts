@@ -25,6 +25,8 @@ export type FileSourceOptions = {
   readonly maxPayloadBytes: number;
   /** Monotonic ms since the epoch. */
   readonly clock: () => number;
+  /** Playing threw. */
+  readonly onFault: (error: unknown) => void;
 };
 
 /** A clip played in a loop, as if a camera sent it. Timestamps follow the wall clock, so they go on after a restart. */
@@ -64,7 +66,7 @@ export class FileSource {
     const sound = new LoopTrack(audio.length, OPUS_PACKET_MS, clock());
     const videoOut = new RtpWriter(VIDEO_PAYLOAD_TYPE, VIDEO_CLOCK);
     const audioOut = new RtpWriter(AUDIO_PAYLOAD_TYPE, AUDIO_CLOCK);
-    this.#timer = setInterval(() => {
+    const play = () => {
       const nowMs = clock();
       video.run(nowMs, (frame, atMs) => {
         const nals = frames[frame] ?? [];
@@ -83,6 +85,13 @@ export class FileSource {
         sink.tracks[1]?.receive(packet, 0, packet.length);
         sink.flush();
       });
+    };
+    this.#timer = setInterval(() => {
+      try {
+        play();
+      } catch (error) {
+        this.#options.onFault(error);
+      }
     }, TICK_MS);
   }
 

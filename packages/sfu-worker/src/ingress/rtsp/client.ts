@@ -48,6 +48,8 @@ export type RtspClientOptions = {
   readonly auth: RtspClientAuth | undefined;
   /** The connection ended, or must end; every pending request is rejected with the same reason. Called at most once. */
   readonly onEnd: (reason: string) => void;
+  /** What is done with the camera's bytes threw. */
+  readonly onFault: (error: unknown) => void;
 };
 
 /** Requests and responses on one connection to a camera, with authentication, and the frames between them. */
@@ -60,7 +62,7 @@ export class RtspClient {
   #isEnded = false;
 
   constructor(options: RtspClientOptions) {
-    const { connection, media } = options;
+    const { connection, media, onFault } = options;
     this.#options = options;
     this.parser = new InterleavedParser({
       frame: (channel, buffer, start, end) => media.frame(channel, buffer, start, end),
@@ -68,10 +70,20 @@ export class RtspClient {
       flush: () => media.flush(),
     });
     connection.onBytes = (buffer, start, end) => {
-      const fault = this.parser.feed(buffer, start, end);
-      if (fault !== undefined) this.#end(`the camera does not speak RTSP: ${fault}`);
+      try {
+        const fault = this.parser.feed(buffer, start, end);
+        if (fault !== undefined) this.#end(`the camera does not speak RTSP: ${fault}`);
+      } catch (error) {
+        onFault(error);
+      }
     };
-    connection.onClose = (reason) => this.#end(reason);
+    connection.onClose = (reason) => {
+      try {
+        this.#end(reason);
+      } catch (error) {
+        onFault(error);
+      }
+    };
   }
 
   /** Goes with every request from then on. */

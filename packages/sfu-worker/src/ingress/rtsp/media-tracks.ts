@@ -29,13 +29,16 @@ export class MediaTracks {
   onEarly: (() => void) | undefined;
   readonly #connection: ByteConnection;
   readonly #udpPairs: UdpPairs;
+  readonly #onFault: (error: unknown) => void;
   readonly #transports: TrackTransport[] = [];
   /** Track times two, plus one for RTCP, by channel. */
   readonly #byChannel = new Int16Array(256).fill(UNUSED);
   #sink: SourceSink | undefined;
   #isClosed = false;
 
-  constructor(connection: ByteConnection, udpPairs: UdpPairs) {
+  /** @param onFault gets what a handler of UDP packets throws */
+  constructor(connection: ByteConnection, udpPairs: UdpPairs, onFault: (error: unknown) => void) {
+    this.#onFault = onFault;
     this.#connection = connection;
     this.#udpPairs = udpPairs;
   }
@@ -48,9 +51,27 @@ export class MediaTracks {
       localAddress,
       remoteAddress,
       handler: {
-        rtp: (packet) => this.rtp(target.track, packet, 0, packet.length),
-        rtcp: (packet) => this.rtcp(target.track, packet, 0, packet.length),
-        flush: () => this.flush(),
+        rtp: (packet) => {
+          try {
+            this.rtp(target.track, packet, 0, packet.length);
+          } catch (error) {
+            this.#onFault(error);
+          }
+        },
+        rtcp: (packet) => {
+          try {
+            this.rtcp(target.track, packet, 0, packet.length);
+          } catch (error) {
+            this.#onFault(error);
+          }
+        },
+        flush: () => {
+          try {
+            this.flush();
+          } catch (error) {
+            this.#onFault(error);
+          }
+        },
       },
     });
     if (pair === undefined) return undefined;

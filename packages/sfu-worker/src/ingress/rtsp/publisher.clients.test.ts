@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { FakeInlet, FakeLog, missing } from '../../../test/rtsp/fake-inlet.ts';
+import { FakeInlet, FakeLog, guardFor, missing } from '../../../test/rtsp/fake-inlet.ts';
 import { NetConnection } from './net-connection.ts';
 import { adoptRtspPublisher, type RtspPublisherHandle } from './publisher.ts';
 import { UdpPairs } from './udp-pairs.ts';
@@ -27,6 +27,7 @@ async function listen(inlet: FakeInlet, log: FakeLog) {
       udpPairs: new UdpPairs(),
       session: '0123456789abcdef',
       log,
+      guard: guardFor(log),
       readTimeoutMs: 5000,
       onClose: (reason) => {
         closed.push(reason);

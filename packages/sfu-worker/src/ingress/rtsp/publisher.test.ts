@@ -1,7 +1,8 @@
+import { createSocket } from 'node:dgram';
 import { headerOf, type RtspResponse, ShardcastError } from '@shardcast/shared';
 import { expect, test } from 'vitest';
 import { FakeConnection, FakeSchedule, rtpFrame } from '../../../test/rtsp/fake-connection.ts';
-import { FakeInlet, FakeLog } from '../../../test/rtsp/fake-inlet.ts';
+import { FakeInlet, FakeLog, guardFor } from '../../../test/rtsp/fake-inlet.ts';
 import { adoptRtspPublisher, type RtspPublisherOptions } from './publisher.ts';
 import { UdpPairs } from './udp-pairs.ts';
 
@@ -29,6 +30,7 @@ class Publisher {
       udpPairs: this.udpPairs,
       session: 'abc',
       log: this.log,
+      guard: guardFor(this.log),
       readTimeoutMs: 10_000,
       onClose: (reason) => this.closed.push(reason),
       schedule: this.timers.schedule,
@@ -151,6 +153,35 @@ test('a paused publisher drops its packets, and stays as long as it asks', () =>
   publisher.ask('PAUSE');
   publisher.timers.advance(65_000);
   expect(publisher.closed).toEqual(['no media for 60 s']);
+});
+
+test('a bug in what is done with its packets ends the publisher, and nothing else', () => {
+  const publisher = new Publisher();
+  publisher.record();
+  publisher.inlet.bug = new TypeError('planted');
+  publisher.connection.arrive(rtpFrame(0, 1));
+  expect(publisher.closed).toEqual(['an internal error']);
+  expect(publisher.inlet.sources[0]?.closed).toBe('an internal error');
+  expect(publisher.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+});
+
+test('a bug in what is done with its UDP packets ends the publisher, too', async () => {
+  const publisher = new Publisher();
+  publisher.announce();
+  publisher.send('SETUP', `${URI}/streamid=0`, ['Transport: RTP/AVP;unicast;client_port=5000-5001']);
+  publisher.send('RECORD');
+  await publisher.inlet.until(() => publisher.inlet.sources.length === 1);
+  publisher.inlet.bug = new TypeError('planted');
+  const setup = publisher.connection.messages.find(
+    (message) => message.kind === 'response' && headerOf(message, 'transport') !== undefined,
+  );
+  const port = /server_port=(\d+)/.exec((setup && headerOf(setup, 'transport')) ?? '')?.[1];
+  const socket = createSocket('udp4');
+  socket.send(rtpFrame(0, 1).subarray(4), Number(port), '127.0.0.1');
+  await publisher.inlet.until(() => publisher.inlet.sources[0]?.closed !== undefined);
+  socket.close();
+  expect(publisher.closed).toEqual(['an internal error']);
+  expect(publisher.udpPairs.used).toBe(0);
 });
 
 test('who never comes to record is closed', () => {

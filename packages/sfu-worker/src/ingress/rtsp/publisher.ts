@@ -16,6 +16,7 @@ import {
   writeResponse,
 } from '@shardcast/shared';
 import type { SourceTrack, StreamInlet, WorkerLog } from '../../forward/ingest.ts';
+import type { Guard, Guarded } from '../../guard.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { InterleavedParser } from './interleaved.ts';
 import { MediaTracks } from './media-tracks.ts';
@@ -43,6 +44,7 @@ export type RtspPublisherOptions = {
   /** Unguessable; becomes the RTSP session id. */
   readonly session: string;
   readonly log: WorkerLog;
+  readonly guard: Guard;
   /** Without an RTP packet for this long the publisher is closed; it may also take this long to come to RECORD. */
   readonly readTimeoutMs: number;
   /** What the publisher may choose from; both by default. */
@@ -69,7 +71,7 @@ const OK: Answer = { status: 200 };
 const NOT_NOW: Answer = { status: 455 };
 const NO_PORTS: Answer = { status: 453, reason: 'No UDP ports are free' };
 
-class RtspPublisher implements RtspPublisherHandle {
+class RtspPublisher implements RtspPublisherHandle, Guarded {
   readonly #options: RtspPublisherOptions;
   readonly #parser: InterleavedParser;
   readonly #media: MediaTracks;
@@ -86,7 +88,7 @@ class RtspPublisher implements RtspPublisherHandle {
   constructor(options: RtspPublisherOptions) {
     const { connection } = options;
     this.#options = options;
-    this.#media = new MediaTracks(connection, options.udpPairs);
+    this.#media = new MediaTracks(connection, options.udpPairs, (error) => options.guard.caught(this, error));
     this.#parser = new InterleavedParser({
       frame: (channel, buffer, start, end) => this.#media.frame(channel, buffer, start, end),
       message: (message) => this.#receive(message),
@@ -94,11 +96,19 @@ class RtspPublisher implements RtspPublisherHandle {
     });
     this.#transports = new PublisherTransports(this.#media, this.#parser);
     connection.onBytes = (buffer, start, end) => {
-      const fault = this.#parser.feed(buffer, start, end);
-      if (fault !== undefined) this.#refuse(fault);
+      try {
+        const fault = this.#parser.feed(buffer, start, end);
+        if (fault !== undefined) this.#refuse(fault);
+      } catch (error) {
+        options.guard.caught(this, error);
+      }
     };
-    connection.onClose = (reason) => this.close(reason);
+    connection.onClose = (reason) => options.guard.run(this, () => this.close(reason));
     this.#cancelTimer = this.#schedule(options.readTimeoutMs, () => this.close('no RECORD in time'));
+  }
+
+  get path(): string {
+    return this.#options.inlet.path;
   }
 
   close(reason: string): void {
@@ -113,8 +123,15 @@ class RtspPublisher implements RtspPublisherHandle {
     this.#parser.stop();
     this.#queue.length = 0;
     this.#transports.close();
-    this.#media.close(tellSink ? reason : undefined);
     this.#options.connection.close();
+    try {
+      this.#media.close(tellSink ? reason : undefined);
+    } finally {
+      this.#ended(reason, wasLive);
+    }
+  }
+
+  #ended(reason: string, wasLive: boolean): void {
     const { log, inlet, session } = this.#options;
     const fields = { path: inlet.path, session, reason, ...this.#parser.counters };
     if (wasLive) log.info('rtsp publisher left', fields);
@@ -123,7 +140,7 @@ class RtspPublisher implements RtspPublisherHandle {
   }
 
   #schedule(ms: number, run: () => void): () => void {
-    return (this.#options.schedule ?? systemSchedule)(ms, run);
+    return (this.#options.schedule ?? systemSchedule)(ms, () => this.#options.guard.run(this, run));
   }
 
   #receive(message: RtspMessage): void {
@@ -141,17 +158,16 @@ class RtspPublisher implements RtspPublisherHandle {
       const answer = this.#answer(request);
       if (answer instanceof Promise) {
         this.#isBusy = true;
-        answer.then(
-          (late) => {
+        answer
+          .then((late) => {
             this.#isBusy = false;
             this.#send(request, late);
             this.#serve();
-          },
-          (error: unknown) => {
+          })
+          .catch((error: unknown) => {
             this.#send(request, { status: 500 });
-            this.close(error instanceof Error ? error.message : String(error));
-          },
-        );
+            this.#options.guard.caught(this, error);
+          });
       } else {
         this.#send(request, answer);
       }

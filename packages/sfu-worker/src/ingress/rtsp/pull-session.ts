@@ -28,6 +28,8 @@ export type PullSessionOptions = {
   readonly transports: readonly ('tcp' | 'udp')[];
   readonly auth: RtspClientAuth | undefined;
   readonly udpPairs: UdpPairs;
+  /** A handler of packets or answers threw. */
+  readonly onFault: (error: unknown) => void;
   /** Media is about to come: gives the sink for it. May throw a ShardcastError. */
   readonly open: (description: SourceDescription, media: MediaTracks) => SourceSink;
   readonly onLive: () => void;
@@ -56,12 +58,18 @@ export class PullSession {
   #isEnded = false;
 
   constructor(options: PullSessionOptions) {
-    const { connection, auth, uri } = options;
+    const { connection, auth, uri, onFault } = options;
     this.#options = options;
     this.#controlBase = uri;
     this.#aggregateUri = uri;
-    this.#media = new MediaTracks(connection, options.udpPairs);
-    this.#client = new RtspClient({ connection, media: this.#media, auth, onEnd: (reason) => this.#end(reason) });
+    this.#media = new MediaTracks(connection, options.udpPairs, options.onFault);
+    this.#client = new RtspClient({
+      connection,
+      media: this.#media,
+      auth,
+      onEnd: (reason) => this.#end(reason),
+      onFault,
+    });
   }
 
   /** Over which transport media comes, once that is settled. */
@@ -75,10 +83,12 @@ export class PullSession {
 
   /** Asks the camera to play. Failures come as `onEnd`. */
   start(): void {
-    this.#play().catch((error: unknown) => {
-      if (this.#isEnded) return;
-      this.#end(error instanceof Error ? error.message : String(error));
-    });
+    this.#play()
+      .catch((error: unknown) => {
+        if (this.#isEnded) return;
+        this.#end(error instanceof Error ? error.message : String(error));
+      })
+      .catch(this.#options.onFault);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { hasCamera, startCamera } from '../../../test/rtsp/camera.ts';
-import { FakeInlet, FakeLog, missing } from '../../../test/rtsp/fake-inlet.ts';
+import { FakeInlet, FakeLog, guardFor, missing } from '../../../test/rtsp/fake-inlet.ts';
 import { type RtspPullOptions, RtspPullSource } from './pull-source.ts';
 import { UdpPairs } from './udp-pairs.ts';
 
@@ -29,6 +29,7 @@ function pull(url: string, options: Partial<RtspPullOptions> = {}) {
     inlet,
     udpPairs: new UdpPairs(),
     log,
+    guard: guardFor(log),
     readTimeoutMs: 5000,
     onState: (state, reason) => {
       states.push(reason === undefined ? state : `${state}: ${reason}`);

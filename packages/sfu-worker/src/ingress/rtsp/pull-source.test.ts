@@ -2,7 +2,7 @@ import { headerOf, ShardcastError } from '@shardcast/shared';
 import { describe, expect, test } from 'vitest';
 import { type Answer, FakeCamera, type Script, usual } from '../../../test/rtsp/fake-camera.ts';
 import { FakeConnection, FakeSchedule, rtpFrame } from '../../../test/rtsp/fake-connection.ts';
-import { FakeInlet, FakeLog } from '../../../test/rtsp/fake-inlet.ts';
+import { FakeInlet, FakeLog, guardFor } from '../../../test/rtsp/fake-inlet.ts';
 import { type RtspPullOptions, RtspPullSource } from './pull-source.ts';
 import { UdpPairs } from './udp-pairs.ts';
 
@@ -23,6 +23,7 @@ function start(script: Script = {}, options: Partial<RtspPullOptions> = {}) {
     inlet,
     udpPairs: new UdpPairs(),
     log,
+    guard: guardFor(log),
     readTimeoutMs: 10_000,
     schedule: timers.schedule,
     random: () => 0.5,
@@ -88,6 +89,19 @@ test('a camera is asked to play its usable tracks, under its own URLs', async ()
   ]);
   source?.upstream.sendRtcp(1, Buffer.from('abcd'));
   expect(camera().frames.map(String)).toEqual(['$\x03\0\x04abcd']);
+});
+
+test('a camera whose packets show a bug is dialled again, as one that was lost', async () => {
+  const { camera, inlet, timers, states, cameras, until } = start();
+  await until('live');
+  inlet.bug = new TypeError('planted');
+  camera().arrive(rtpFrame(0, 1));
+  expect(states.at(-1)).toBe('waiting: an internal error');
+  expect(inlet.sources[0]?.closed).toBe('an internal error');
+  inlet.bug = undefined;
+  timers.advance(10_000);
+  await until('live');
+  expect(cameras).toHaveLength(2);
 });
 
 test('the channels that the camera chooses are used', async () => {

@@ -1,5 +1,6 @@
 import { parseRtspUrl, RtspClientAuth, type RtspUrl, ShardcastError } from '@shardcast/shared';
 import type { StreamInlet, WorkerLog } from '../../forward/ingest.ts';
+import type { Guard, Guarded } from '../../guard.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { NetConnection } from './net-connection.ts';
 import { PullSession } from './pull-session.ts';
@@ -23,6 +24,7 @@ export type RtspPullOptions = {
   readonly inlet: StreamInlet;
   readonly udpPairs: UdpPairs;
   readonly log: WorkerLog;
+  readonly guard: Guard;
   /** Without an RTP packet, or without PLAY's answer, for this long the camera is dialled again. */
   readonly readTimeoutMs: number;
   /** Each change; the reason is for an operator and holds no secret. */
@@ -37,6 +39,8 @@ export type RtspPullOptions = {
 export class RtspPullSource {
   readonly #options: RtspPullOptions;
   readonly #url: RtspUrl;
+  /** The connection: a camera whose packets show a bug is dialled again, as one that is lost. */
+  readonly #guarded: Guarded;
   #connection: ByteConnection | undefined;
   #session: PullSession | undefined;
   #state: RtspPullState | 'new' = 'new';
@@ -52,6 +56,7 @@ export class RtspPullSource {
     if (url === undefined) throw new ShardcastError('CONFIG_INVALID', 'the source is not a usable rtsp:// URL');
     this.#options = options;
     this.#url = url;
+    this.#guarded = { path: options.inlet.path, close: (reason) => this.#fail(reason) };
   }
 
   get state(): RtspPullState | 'new' {
@@ -74,18 +79,20 @@ export class RtspPullSource {
   }
 
   #connect(): void {
-    const { readTimeoutMs, dial = NetConnection.dial } = this.#options;
+    const { readTimeoutMs, guard, dial = NetConnection.dial } = this.#options;
     this.#become('connecting', undefined);
     this.#arm(readTimeoutMs, () => this.#fail('the camera did not answer in time'));
-    const connection = dial(this.#url.host, this.#url.port, () => this.#converse(connection));
+    const connection = dial(this.#url.host, this.#url.port, () =>
+      guard.run(this.#guarded, () => this.#converse(connection)),
+    );
     this.#connection = connection;
-    connection.onClose = (reason) => this.#fail(reason);
+    connection.onClose = (reason) => guard.run(this.#guarded, () => this.#fail(reason));
   }
 
   #converse(connection: ByteConnection): void {
     if (this.#connection !== connection) return;
     const { user, password, uri } = this.#url;
-    const { transport, inlet, udpPairs } = this.#options;
+    const { transport, inlet, udpPairs, guard } = this.#options;
     const session = new PullSession({
       connection,
       uri,
@@ -100,6 +107,7 @@ export class RtspPullSource {
         }),
       onLive: () => this.#goLive(session),
       onEnd: (reason) => this.#fail(reason),
+      onFault: (error) => guard.caught(this.#guarded, error),
     });
     this.#session = session;
     session.start();
@@ -157,6 +165,8 @@ export class RtspPullSource {
 
   #arm(ms: number, run: () => void): void {
     this.#cancelTimer();
-    this.#cancelTimer = (this.#options.schedule ?? systemSchedule)(ms, run);
+    this.#cancelTimer = (this.#options.schedule ?? systemSchedule)(ms, () =>
+      this.#options.guard.run(this.#guarded, run),
+    );
   }
 }
