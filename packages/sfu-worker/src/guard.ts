@@ -1,5 +1,5 @@
 import { type Telemetry, WORKER } from '@shardcast/shared';
-import type { WorkerLog } from './forward/ingest.ts';
+import type { WorkerLog } from './log.ts';
 
 /** What an unexpected exception ends: a stream, a session or a connection. */
 export interface Guarded {

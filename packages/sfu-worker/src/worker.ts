@@ -17,7 +17,6 @@ import { monotonicEpochMs } from './clock.ts';
 import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
 import { selectFastPath } from './fastpath/select.ts';
-import type { WorkerLog } from './forward/ingest.ts';
 import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
@@ -32,6 +31,7 @@ import {
   UdpPairs,
 } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
+import { portLog, type WorkerLog } from './log.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
@@ -467,17 +467,4 @@ export class ShardWorker {
       if (busy && !this.#closed) this.#paceSoon();
     }, PACE_MS);
   }
-}
-
-const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
-
-/** Lines go to main, which redacts and writes them: one writer a process. */
-function portLog(level: WorkerSettings['logLevel'], post: (event: WorkerEvent) => void): WorkerLog {
-  const enabled = LOG_LEVELS.indexOf(level);
-  const line =
-    (at: (typeof LOG_LEVELS)[number]) =>
-    (message: string, fields: Record<string, unknown> = {}): void => {
-      if (LOG_LEVELS.indexOf(at) <= enabled) post({ event: 'log', level: at, message, fields });
-    };
-  return { error: line('error'), warn: line('warn'), info: line('info'), debug: line('debug') };
 }

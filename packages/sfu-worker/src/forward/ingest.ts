@@ -17,6 +17,8 @@ export type SourceTrack = {
 
 /** How the stream reaches back to the source of a track. */
 export interface Upstream {
+  /** `requestKeyframe` has an effect. Where it has none, a viewer that lost its picture is helped from the cache. */
+  readonly canMakeKeyframes: boolean;
   /** Asks the source for a keyframe (PLI); a no-op where the source cannot answer. Throttled by the stream. */
   requestKeyframe(track: number): void;
   /** Sends a compound RTCP packet (RR + SDES) for a track; borrowed until the call returns. */
@@ -57,12 +59,4 @@ export interface StreamInlet {
   readonly path: string;
   /** @throws ShardcastError PUBLISHER_EXISTS when another source is live; SDP_UNACCEPTABLE without a usable track. */
   open(source: SourceDescription, upstream: Upstream): SourceSink;
-}
-
-/** The worker's log, as a module sees it. Lines go to main, which redacts and writes them. */
-export interface WorkerLog {
-  error(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-  info(message: string, fields?: Record<string, unknown>): void;
-  debug(message: string, fields?: Record<string, unknown>): void;
 }

@@ -1,8 +1,10 @@
-import { H264Fragmenter } from '../rtp/h264/fragmenter.ts';
+import { H264_FORMAT } from '../rtp/h264/nal.ts';
 import { ParameterSets } from '../rtp/h264/parameter-sets.ts';
-import { H265Fragmenter } from '../rtp/h265/fragmenter.ts';
+import { H265_FORMAT } from '../rtp/h265/nal.ts';
 import { H265ParameterSets } from '../rtp/h265/parameter-sets.ts';
 import { FRAME } from '../rtp/inspect.ts';
+import { NalFragmenter } from '../rtp/nal/fragmenter.ts';
+import type { EmitPayload } from '../rtp/nal/packetise.ts';
 import type { SourceTrack } from './ingest.ts';
 
 /** Outputs of one input: a NAL unit of 2 MiB in pieces of 600 bytes would be more, and is dropped by the batch's bounds. */
@@ -12,16 +14,9 @@ const FIRST_ARENA_BYTES = 8 * 1024;
 /** The first slice of a keyframe: parameter sets may go before it, never between its fragments. */
 const IDR_START = FRAME.HAS_IDR | FRAME.PICTURE_START;
 
-type Fragmenter = {
-  readonly isIdle: boolean;
-  push(buffer: Buffer, start: number, end: number, emit: EmitPayload): number;
-  reset(): void;
-};
-type EmitPayload = (buffer: Buffer, start: number, end: number, isLastOfInput: boolean) => void;
-
 /** What differs between H.264 and H.265. */
 type NalFamily = {
-  readonly fragmenter: Fragmenter;
+  readonly fragmenter: NalFragmenter;
   readonly learn: (buffer: Buffer, start: number, end: number, nowMs: number) => void;
   /** 0 when a decoder could not start with what is known. */
   readonly parameterSetBytes: () => number;
@@ -156,7 +151,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
   if (codec === 'H264') {
     const sets = new ParameterSets();
     return {
-      fragmenter: new H264Fragmenter(maxPayloadBytes),
+      fragmenter: new NalFragmenter(H264_FORMAT, maxPayloadBytes),
       learn: (buffer, start, end, nowMs) => sets.learn(buffer, start, end, nowMs),
       parameterSetBytes: () => (sets.isComplete ? sets.stapABytes : 0),
       writeParameterSets: (buffer, at) => sets.writeStapA(buffer, at),
@@ -166,7 +161,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
   if (codec === 'H265') {
     const sets = new H265ParameterSets();
     return {
-      fragmenter: new H265Fragmenter(maxPayloadBytes),
+      fragmenter: new NalFragmenter(H265_FORMAT, maxPayloadBytes),
       learn: (buffer, start, end, nowMs) => sets.learn(buffer, start, end, nowMs),
       parameterSetBytes: () => (sets.isComplete ? sets.apBytes : 0),
       writeParameterSets: (buffer, at) => sets.writeAp(buffer, at),

@@ -52,6 +52,7 @@ beforeEach(() => {
 });
 
 const tap: Upstream = {
+  canMakeKeyframes: true,
   requestKeyframe: () => upstream.keyframes++,
   sendRtcp: (_track, packet) => upstream.rtcp.push(Buffer.from(packet)),
   close: (reason) => upstream.closed.push(reason),
@@ -201,6 +202,19 @@ describe('keyframes', () => {
     nowMs += 10_000;
     stream.tick(nowMs);
     expect(upstream.keyframes).toBe(2);
+  });
+
+  test('who lost the picture of a source that makes no keyframes gets the cached one, whatever kind of source it is', () => {
+    const sink = stream.open(H264, { ...tap, canMakeKeyframes: false });
+    frame(sink, 0x65);
+    const reader = viewer();
+    stream.addReader(reader);
+    frame(sink, 0x41);
+    nowMs += 5000;
+    const [asked, sent] = [upstream.keyframes, reader.sent];
+    stream.pictureLost(reader);
+    expect(upstream.keyframes).toBe(asked);
+    expect(reader.sent).toBe(sent + 2);
   });
 
   test('as long as a viewer waits for its first keyframe, the source is asked again', () => {

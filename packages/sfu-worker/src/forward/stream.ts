@@ -9,8 +9,9 @@ import {
   WORKER,
 } from '@shardcast/shared';
 import type { FastPath } from '../fastpath/fast-path.ts';
+import type { WorkerLog } from '../log.ts';
 import { writeReceiverReport, writeSdesCname } from '../rtp/rtcp/index.ts';
-import type { SourceDescription, SourceSink, SourceTrack, StreamInlet, Upstream, WorkerLog } from './ingest.ts';
+import type { SourceDescription, SourceSink, SourceTrack, StreamInlet, Upstream } from './ingest.ts';
 import type { KeyframeCacheLimits } from './keyframe-cache.ts';
 import type { Leg } from './leg.ts';
 import { PacketHistory } from './packet-history.ts';
@@ -167,9 +168,9 @@ export class Stream implements StreamInlet {
     }
   }
 
-  /** A viewer cannot decode any more (PLI, FIR): a publisher is asked for a keyframe, for a camera the cache helps. */
+  /** A viewer cannot decode any more (PLI, FIR): the source is asked for a keyframe, or where it cannot be the cache helps. */
   pictureLost(reader: Reader): void {
-    if (this.#source?.description.type === 'whip') {
+    if (this.#source?.upstream.canMakeKeyframes === true) {
       this.requestKeyframe();
       return;
     }

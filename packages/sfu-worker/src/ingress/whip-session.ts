@@ -325,6 +325,7 @@ export class WhipSession implements PeerHandler {
 
   #upstream(tracks: readonly ReceivedTrack[]): Upstream {
     return {
+      canMakeKeyframes: true,
       requestKeyframe: (at) => {
         const ssrc = tracks[at]?.ssrc ?? -1;
         if (ssrc < 0) return;

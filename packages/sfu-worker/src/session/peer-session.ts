@@ -7,7 +7,7 @@ import {
   type TrackSnapshot,
   WORKER,
 } from '@shardcast/shared';
-import type { WorkerLog } from '../forward/ingest.ts';
+import type { WorkerLog } from '../log.ts';
 import { closeNotify, readAlert } from './dtls/alert.ts';
 import type { Certificate } from './dtls/certificate.ts';
 import { SecureChannel, type SecureChannelOptions } from './dtls/secure-channel.ts';

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { type Telemetry, WORKER } from '@shardcast/shared';
-import type { WorkerLog } from '../forward/ingest.ts';
+import type { WorkerLog } from '../log.ts';
 import { SourceLimiter } from './source-limiter.ts';
 import { bindingSuccess, parseBindingRequest, type StunRequest, verifyRequest } from './stun.ts';
 

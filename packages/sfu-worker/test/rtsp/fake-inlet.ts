@@ -1,6 +1,7 @@
 import { Telemetry } from '@shardcast/shared';
-import type { SourceDescription, SourceSink, StreamInlet, Upstream, WorkerLog } from '../../src/forward/ingest.ts';
+import type { SourceDescription, SourceSink, StreamInlet, Upstream } from '../../src/forward/ingest.ts';
 import { Guard } from '../../src/guard.ts';
+import type { WorkerLog } from '../../src/log.ts';
 
 /** Counts where nobody looks. */
 export function guardFor(log: WorkerLog): Guard {

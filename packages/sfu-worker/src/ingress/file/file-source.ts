@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { ShardcastError } from '@shardcast/shared';
-import type { SourceSink, SourceTrack, StreamInlet, WorkerLog } from '../../forward/ingest.ts';
-import { packetise } from '../../rtp/h264/packetise.ts';
+import type { SourceSink, SourceTrack, StreamInlet } from '../../forward/ingest.ts';
+import type { WorkerLog } from '../../log.ts';
+import { H264_FORMAT } from '../../rtp/h264/nal.ts';
 import { parseSps } from '../../rtp/h264/sps.ts';
+import { packetiseNal } from '../../rtp/nal/packetise.ts';
 import { groupAccessUnits, splitAnnexB } from './annex-b.ts';
+import { LoopTrack } from './loop-track.ts';
 import { readOggPackets } from './ogg.ts';
 
 const VIDEO_CLOCK = 90_000;
@@ -11,8 +14,6 @@ const AUDIO_CLOCK = 48_000;
 const OPUS_PACKET_MS = 20;
 const DEFAULT_FPS = 25;
 const TICK_MS = 10;
-/** After a stall this much is made good; older frames are skipped. */
-const MAX_CATCH_UP_MS = 200;
 const HEADER_BYTES = 12;
 const VIDEO_PAYLOAD_TYPE = 96;
 const AUDIO_PAYLOAD_TYPE = 111;
@@ -58,7 +59,7 @@ export class FileSource {
         tracks,
         offered: tracks.map(({ kind, codec }) => ({ kind, codec: codec.name, clockRate: codec.clockRate })),
       },
-      { requestKeyframe: () => {}, sendRtcp: () => {}, close: (reason) => this.close(reason) },
+      { canMakeKeyframes: false, requestKeyframe: () => {}, sendRtcp: () => {}, close: (reason) => this.close(reason) },
     );
     this.#sink = sink;
 
@@ -71,7 +72,7 @@ export class FileSource {
       video.run(nowMs, (frame, atMs) => {
         const nals = frames[frame] ?? [];
         nals.forEach((nal, i) => {
-          packetise(nal, maxPayloadBytes, (buffer, start, end, isLast) => {
+          packetiseNal(H264_FORMAT, nal, maxPayloadBytes, (buffer, start, end, isLast) => {
             const packet = videoOut.write(buffer, start, end, atMs, isLast && i === nals.length - 1);
             sink.tracks[0]?.receive(packet, 0, packet.length);
           });
@@ -101,27 +102,6 @@ export class FileSource {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#sink?.close(reason);
-  }
-}
-
-/** Plays `length` items in a loop, one every `intervalMs`; item `n` of the endless sequence is due at `n * intervalMs`. */
-class LoopTrack {
-  readonly #length: number;
-  readonly #intervalMs: number;
-  #next: number;
-
-  constructor(length: number, intervalMs: number, nowMs: number) {
-    this.#length = length;
-    this.#intervalMs = intervalMs;
-    this.#next = length === 0 ? Number.POSITIVE_INFINITY : Math.ceil(nowMs / intervalMs);
-  }
-
-  /** Calls `play(item, dueMs)` for all that is due. */
-  run(nowMs: number, play: (item: number, dueMs: number) => void): void {
-    this.#next = Math.max(this.#next, Math.ceil((nowMs - MAX_CATCH_UP_MS) / this.#intervalMs));
-    for (; this.#next * this.#intervalMs <= nowMs; this.#next++) {
-      play(this.#next % this.#length, this.#next * this.#intervalMs);
-    }
   }
 }
 

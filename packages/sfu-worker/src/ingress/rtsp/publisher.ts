@@ -15,8 +15,9 @@ import {
   sequenceOf,
   writeResponse,
 } from '@shardcast/shared';
-import type { SourceTrack, StreamInlet, WorkerLog } from '../../forward/ingest.ts';
+import type { SourceTrack, StreamInlet } from '../../forward/ingest.ts';
 import type { Guard, Guarded } from '../../guard.ts';
+import type { WorkerLog } from '../../log.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { InterleavedParser } from './interleaved.ts';
 import { MediaTracks } from './media-tracks.ts';
@@ -270,7 +271,8 @@ class RtspPublisher implements RtspPublisherHandle, Guarded {
       const sink = inlet.open(
         { type: 'rtsp-push', tracks, offered: this.#description.media.map(({ info }) => info) },
         {
-          requestKeyframe: () => undefined, // RTSP has no way to ask
+          canMakeKeyframes: false, // RTSP has no way to ask
+          requestKeyframe: () => undefined,
           sendRtcp: (track, packet) => this.#media.sendRtcp(track, packet),
           close: (reason) => this.#end(reason, false),
         },

@@ -1,6 +1,7 @@
 import { parseRtspUrl, RtspClientAuth, type RtspUrl, ShardcastError } from '@shardcast/shared';
-import type { StreamInlet, WorkerLog } from '../../forward/ingest.ts';
+import type { StreamInlet } from '../../forward/ingest.ts';
 import type { Guard, Guarded } from '../../guard.ts';
+import type { WorkerLog } from '../../log.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { NetConnection } from './net-connection.ts';
 import { PullSession } from './pull-session.ts';
@@ -101,7 +102,8 @@ export class RtspPullSource {
       udpPairs,
       open: (description) =>
         inlet.open(description, {
-          requestKeyframe: () => undefined, // RTSP has no way to ask
+          canMakeKeyframes: false, // RTSP has no way to ask
+          requestKeyframe: () => undefined,
           sendRtcp: (track, packet) => session.sendRtcp(track, packet),
           close: (reason) => this.#close(reason, undefined),
         }),

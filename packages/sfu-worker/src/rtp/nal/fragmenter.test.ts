@@ -1,19 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Seeded } from '../../../test/rtp/seeded.ts';
-import { H264Fragmenter } from '../h264/fragmenter.ts';
 import { H264_FORMAT } from '../h264/nal.ts';
-import { packetise } from '../h264/packetise.ts';
-import { H265Fragmenter } from '../h265/fragmenter.ts';
 import { H265_FORMAT } from '../h265/nal.ts';
-import { packetiseH265 } from '../h265/packetise.ts';
+import { NalFragmenter } from './fragmenter.ts';
 import { FU_END, FU_START, MAX_NAL_BYTES, type NalFormat } from './nal-format.ts';
+import { packetiseNal } from './packetise.ts';
 
 type Output = { readonly bytes: Buffer; readonly isLastOfInput: boolean };
 
 const FORMATS = [
-  { name: 'H.264', format: H264_FORMAT, Fragmenter: H264Fragmenter, packetise },
-  { name: 'H.265', format: H265_FORMAT, Fragmenter: H265Fragmenter, packetise: packetiseH265 },
+  { name: 'H.264', format: H264_FORMAT },
+  { name: 'H.265', format: H265_FORMAT },
 ];
 
 // --- a packetiser and a depacketiser of the test's own, as plain as can be
@@ -86,9 +84,9 @@ function reassemble(format: NalFormat, payloads: readonly Buffer[]): Buffer[] {
   return nals;
 }
 
-describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: packetiseUnit }) => {
+describe.each(FORMATS)('$name fragmenter', ({ format }) => {
   const headerBytes = format.headerBytes;
-  const push = (fragmenter: H264Fragmenter | H265Fragmenter, payload: Buffer): Output[] => {
+  const push = (fragmenter: NalFragmenter, payload: Buffer): Output[] => {
     const outputs: { buffer: Buffer; start: number; end: number; isLastOfInput: boolean }[] = [];
     // In the middle of a larger buffer, so that reading beside the payload would show.
     const buffer = Buffer.concat([Buffer.alloc(7, 0xff), payload, Buffer.alloc(7, 0xff)]);
@@ -145,7 +143,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
         fc.boolean(),
         (units, limit, mayBypass) => {
           const { nals, inputs } = packetiseUnits(units);
-          const fragmenter = new Fragmenter(limit);
+          const fragmenter = new NalFragmenter(format, limit);
           const outputs = inputs.flatMap((input) => {
             if (mayBypass && fragmenter.isIdle && input.length <= limit) return [{ bytes: input, isLastOfInput: true }];
             const emitted = push(fragmenter, input);
@@ -165,7 +163,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
 
   test('the staging holds every output of one call, at the worst limit', () => {
     for (const bodyBytes of [1, 3000, 5000, 9000, 20_000, 60_000]) {
-      const tight = new Fragmenter(16);
+      const tight = new NalFragmenter(format, 16);
       const nal = makeNal(format, 1, bodyBytes, bodyBytes);
       expect(reassemble(format, bytesOf(push(tight, nal)))).toEqual([nal]);
       const small = new Array(Math.ceil(bodyBytes / 20)).fill(makeNal(format, 5, 15, 1)); // each just too large
@@ -183,13 +181,13 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
 
   test('the staging holds what waited and a large input', () => {
     const nal = makeNal(format, 1, 20_000, 1);
-    const roomy = new Fragmenter(1200);
+    const roomy = new NalFragmenter(format, 1200);
     const outputs = fragmentsOf(format, nal, [5000]).flatMap((part) => bytesOf(push(roomy, part)));
     expect(reassemble(format, outputs)).toEqual([nal]);
   });
 
   test('small payloads pass untouched, without a copy', () => {
-    const fragmenter = new Fragmenter(100);
+    const fragmenter = new NalFragmenter(format, 100);
     for (const payload of [
       makeNal(format, 1, 40, 1),
       aggregateOf(format, [makeNal(format, 1, 20, 1), makeNal(format, 1, 20, 2)]),
@@ -214,10 +212,10 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
       headerBytes + 1 + (1000 % room),
     ]);
   });
-  const fragmenter = new Fragmenter(200);
+  const fragmenter = new NalFragmenter(format, 200);
 
   test('after a reset nothing of before the gap comes out', () => {
-    const gappy = new Fragmenter(100);
+    const gappy = new NalFragmenter(format, 100);
     const [first, , third] = fragmentsOf(format, makeNal(format, 1, 450, 1), [150]) as [Buffer, Buffer, Buffer];
     expect(push(gappy, first).length).toBe(1);
     expect(gappy.isIdle).toBe(false);
@@ -231,7 +229,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
   });
 
   test('a NAL unit whose end never comes does not spill into the next', () => {
-    const broken = new Fragmenter(100);
+    const broken = new NalFragmenter(format, 100);
     const [first] = fragmentsOf(format, makeNal(format, 1, 450, 1), [150]) as [Buffer];
     const next = makeNal(format, 5, 250, 2);
     push(broken, first);
@@ -245,7 +243,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
   });
 
   test('an end without a body still ends the NAL unit', () => {
-    const empty = new Fragmenter(100);
+    const empty = new NalFragmenter(format, 100);
     const [first] = fragmentsOf(format, makeNal(format, 1, 450, 1), [150]) as [Buffer];
     push(empty, first);
     const end = Buffer.from(first.subarray(0, headerBytes + 1));
@@ -257,7 +255,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
   });
 
   test('an aggregation packet that is cut off gives the units before', () => {
-    const cut = new Fragmenter(100);
+    const cut = new NalFragmenter(format, 100);
     const nals = [makeNal(format, 1, 60, 1), makeNal(format, 1, 250, 2), makeNal(format, 1, 60, 3)];
     const outputs = push(cut, aggregateOf(format, nals).subarray(0, -1));
     expect(reassemble(format, bytesOf(outputs))).toEqual(nals.slice(0, 2));
@@ -288,13 +286,13 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
     ],
     ['a fragment without its header', 0, withType(format, Buffer.alloc(2), format.fragmentType)],
   ])('drops and counts %s', (_name, count, payload) => {
-    const hostile = new Fragmenter(100);
+    const hostile = new NalFragmenter(format, 100);
     expect(push(hostile, payload).length).toBe(count);
     expect(hostile.malformed).toBe(1);
   });
 
   test('a NAL unit in fragments is dropped past 2 MiB, until the next one starts', () => {
-    const bomb = new Fragmenter(1200);
+    const bomb = new NalFragmenter(format, 1200);
     const [start, middle] = fragmentsOf(format, makeNal(format, 1, 100_000, 1), [50_000, 40_000]) as [Buffer, Buffer];
     let bytes = 0;
     const count = (_buffer: Buffer, from: number, to: number) => {
@@ -321,7 +319,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
       { type: 1, bodyBytes: 300, how: 'aggregate', pieces: [1] },
       { type: 1, bodyBytes: 300, how: 'single', pieces: [1] },
     ]).inputs;
-    const fuzzed = new Fragmenter(100);
+    const fuzzed = new NalFragmenter(format, 100);
     for (let i = 0; i < 10_000; i++) {
       const chosen = valid[seeded.below(valid.length)] ?? Buffer.alloc(0);
       const input = i % 3 === 0 ? seeded.bytes(seeded.below(400)) : i % 3 === 1 ? seeded.mutate(chosen) : chosen;
@@ -337,7 +335,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
   });
 
   test('the steady state allocates nothing: staging is kept', () => {
-    const steady = new Fragmenter(1200);
+    const steady = new NalFragmenter(format, 1200);
     const nal = makeNal(format, 1, 30_000, 1);
     const seen = new Set<ArrayBufferLike>();
     for (let i = 0; i < 50; i++) steady.push(nal, 0, nal.length, (buffer) => seen.add(buffer.buffer));
@@ -345,9 +343,9 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
   });
 
   test('a limit below 16 bytes is refused', () => {
-    expect(() => new Fragmenter(15)).toThrow(RangeError);
-    expect(() => new Fragmenter(Number.NaN)).toThrow(RangeError);
-    expect(() => packetiseUnit(makeNal(format, 1, 50, 1), 15, () => {})).toThrow(RangeError);
+    expect(() => new NalFragmenter(format, 15)).toThrow(RangeError);
+    expect(() => new NalFragmenter(format, Number.NaN)).toThrow(RangeError);
+    expect(() => packetiseNal(format, makeNal(format, 1, 50, 1), 15, () => {})).toThrow(RangeError);
   });
 
   test('packetise gives payloads that reassemble to the unit, the last one marked', () => {
@@ -356,7 +354,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
         const nal = makeNal(format, 1, bodyBytes, bodyBytes);
         const payloads: Buffer[] = [];
         const lasts: boolean[] = [];
-        const count = packetiseUnit(nal, limit, (buffer, start, end, isLast) => {
+        const count = packetiseNal(format, nal, limit, (buffer, start, end, isLast) => {
           payloads.push(Buffer.from(buffer.subarray(start, end)));
           lasts.push(isLast);
         });
@@ -370,7 +368,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format, Fragmenter, packetise: pac
 
   test('packetise gives nothing for a unit without a body or over 2 MiB', () => {
     const emit = () => expect.unreachable();
-    expect(packetiseUnit(makeNal(format, 1, 0, 1), 1200, emit)).toBe(0);
-    expect(packetiseUnit(Buffer.alloc(MAX_NAL_BYTES + 1, 1), 1200, emit)).toBe(0);
+    expect(packetiseNal(format, makeNal(format, 1, 0, 1), 1200, emit)).toBe(0);
+    expect(packetiseNal(format, Buffer.alloc(MAX_NAL_BYTES + 1, 1), 1200, emit)).toBe(0);
   });
 });
