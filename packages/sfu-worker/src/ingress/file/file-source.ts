@@ -59,7 +59,7 @@ export class FileSource {
         tracks,
         offered: tracks.map(({ kind, codec }) => ({ kind, codec: codec.name, clockRate: codec.clockRate })),
       },
-      { canMakeKeyframes: false, requestKeyframe: () => {}, sendRtcp: () => {}, close: (reason) => this.close(reason) },
+      { canMakeKeyframes: false, requestKeyframe: () => {}, sendRtcp: () => {}, close: () => this.#stop() },
     );
     this.#sink = sink;
 
@@ -98,10 +98,15 @@ export class FileSource {
 
   /** Idempotent. */
   close(reason: string): void {
-    if (this.#closed) return;
+    const sink = this.#sink;
+    this.#stop();
+    sink?.close(reason);
+  }
+
+  #stop(): void {
     this.#closed = true;
+    this.#sink = undefined;
     clearInterval(this.#timer);
-    this.#sink?.close(reason);
   }
 }
 
