@@ -166,7 +166,7 @@ describe.each(FORMATS)('$name fragmenter', ({ format }) => {
       const tight = new NalFragmenter(format, 16);
       const nal = makeNal(format, 1, bodyBytes, bodyBytes);
       expect(reassemble(format, bytesOf(push(tight, nal)))).toEqual([nal]);
-      const small = new Array(Math.ceil(bodyBytes / 20)).fill(makeNal(format, 5, 15, 1)); // each just too large
+      const small = new Array(Math.min(64, Math.ceil(bodyBytes / 20))).fill(makeNal(format, 5, 15, 1)); // each just too large
       expect(reassemble(format, bytesOf(push(tight, aggregateOf(format, small))))).toEqual(small);
       const whole = bodyBytes > 100 ? fragmentsOf(format, nal, [Math.ceil(bodyBytes / 2) + 3]) : [];
       if (whole.length > 0)
@@ -346,6 +346,19 @@ describe.each(FORMATS)('$name fragmenter', ({ format }) => {
     expect(() => new NalFragmenter(format, 15)).toThrow(RangeError);
     expect(() => new NalFragmenter(format, Number.NaN)).toThrow(RangeError);
     expect(() => packetiseNal(format, makeNal(format, 1, 50, 1), 15, () => {})).toThrow(RangeError);
+  });
+
+  test('an aggregation packet of thousands of tiny units becomes 64 packets, and is counted', () => {
+    const unit = Buffer.concat([Buffer.from([0, format.headerBytes + 1]), makeNal(format, 1, 1, 1)]);
+    const packet = Buffer.concat([
+      withType(format, makeNal(format, 1, 1, 1), format.aggregationType),
+      ...Array<Buffer>(10_000).fill(unit),
+    ]);
+    const fragmenter = new NalFragmenter(format, 1200);
+    const outputs = push(fragmenter, packet);
+    expect(outputs).toHaveLength(64);
+    expect(outputs.map(({ isLastOfInput }) => isLastOfInput).indexOf(true)).toBe(63);
+    expect(fragmenter.malformed).toBe(1);
   });
 
   test('packetise gives payloads that reassemble to the unit, the last one marked', () => {

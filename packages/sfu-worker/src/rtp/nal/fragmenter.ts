@@ -13,6 +13,11 @@ import {
 import { type EmitPayload, MIN_PAYLOAD_BYTES } from './packetise.ts';
 
 const FIRST_STAGING_BYTES = 4096;
+/**
+ * Units taken out of one aggregation packet, each of which becomes a packet for every viewer: a picture's slices and all
+ * that goes before it. Of four bytes each there would be room for thousands.
+ */
+const MAX_AGGREGATED_UNITS = 64;
 
 /**
  * Turns the RTP payloads of one track, in order, into payloads that are not larger than a limit. Small ones pass
@@ -105,11 +110,16 @@ export class NalFragmenter {
     // The last good unit carries the marker, so it must be known first.
     let lastUnit = -1;
     let isCut = false;
+    let units = 0;
     for (let at = first; at < end && !isCut; ) {
       const unitEnd = aggregatedUnitEnd(buffer, at, end);
       isCut = unitEnd < 0;
       if (isCut) break;
-      if (isWholeUnit(format, buffer, at + 2, unitEnd)) lastUnit = at;
+      if (isWholeUnit(format, buffer, at + 2, unitEnd)) {
+        isCut = ++units > MAX_AGGREGATED_UNITS;
+        if (isCut) break;
+        lastUnit = at;
+      }
       at = unitEnd;
     }
     if (isCut || lastUnit < 0) this.malformed++;
