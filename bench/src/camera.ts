@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { FrameWriter, nowMs, PACKET_BYTES, PAYLOAD_TYPE, SPROP } from './packets.ts';
+import { FrameSocket } from './frame-socket.ts';
+import { PAYLOAD_TYPE, SPROP } from './packets.ts';
 
-/** A synthetic camera: publishes by RTSP over TCP, one write a frame. */
+/** A synthetic camera that publishes by RTSP over TCP. */
 export class Camera {
+  readonly frames: FrameSocket;
   readonly #socket: Socket;
-  readonly #writer: FrameWriter;
-  readonly #out = Buffer.alloc(8 * (PACKET_BYTES + 4));
-  sentFrames = 0;
 
   static async publish(rtsp: string, path: string, ordinal: number): Promise<Camera> {
     const { hostname, port } = new URL(rtsp.replace('rtsp:', 'http:'));
@@ -36,21 +35,12 @@ export class Camera {
     await ask('RECORD', url, [`Session: ${session}`, 'Range: npt=0.000-']);
     socket.on('data', () => {}); // RTCP comes back
     socket.on('error', () => {});
-    return new Camera(socket, new FrameWriter(0x1000 + ordinal, ordinal * 7));
+    return new Camera(socket, ordinal);
   }
 
-  private constructor(socket: Socket, writer: FrameWriter) {
+  private constructor(socket: Socket, ordinal: number) {
     this.#socket = socket;
-    this.#writer = writer;
-  }
-
-  sendFrame(): void {
-    const bytes = this.#writer.write(this.#out, nowMs());
-    // The kernel takes a frame at once, so the buffer is free again; a server that does not read is said so.
-    if (!this.#socket.write(this.#out.subarray(0, bytes)) && this.#socket.writableLength > 4_000_000) {
-      throw new Error('the server does not read its cameras');
-    }
-    this.sentFrames++;
+    this.frames = new FrameSocket(socket, ordinal);
   }
 
   close(): void {

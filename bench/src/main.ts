@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { monotonicMicroseconds, printProfiles } from './profile.ts';
 import { PullCameras } from './pull-camera.ts';
 import { printTable } from './report.ts';
 import { ServerProcess } from './server-process.ts';
@@ -72,13 +73,18 @@ for (const workload of WORKLOADS.filter(({ name }) => name.includes(values.workl
     const paths = Array.from({ length: pulled === undefined ? 0 : workload.streams }, (_, i) => `cam${i}`);
     const sources = paths.map((path) => `--paths.${path}.source=${pulled?.url(path)}`);
     const server = await ServerProcess.start(script, [...args, ...sources], [...nodeArgs, ...profiling]);
+    let from = 0;
+    let to = 0;
     try {
       measured.push(await measure(server, name, workload, Number(values.seconds), pulled));
+      to = monotonicMicroseconds();
+      from = to - Number(values.seconds) * 1e6;
     } catch (error) {
       console.error(`${name}, ${workload.name}: ${error instanceof Error ? error.message : error}`);
       process.exitCode = 1;
     }
     await server.stop();
+    if (values.profile) printProfiles(results, server.pid, { from, to });
     console.error(`measured ${name}, ${workload.name}`);
   }
 }

@@ -24,11 +24,16 @@ export class FrameWriter {
   #number = 0;
   #frame: number;
 
-  /** @param phase of the GOP, so that not all cameras send their keyframes at once. */
+  /** @param phase of the GOP */
   constructor(ssrc: number, phase: number) {
     this.#ssrc = ssrc;
     this.#sequence = ssrc & 0x7fff;
     this.#frame = phase % FRAMES_PER_GOP;
+  }
+
+  /** Marked packets written so far, which is the next one's number. */
+  get packets(): number {
+    return this.#number;
   }
 
   /** Writes the next frame to `out`, which has room for 8 packets. @returns bytes written. */

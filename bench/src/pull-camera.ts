@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { FrameWriter, nowMs, PACKET_BYTES, PAYLOAD_TYPE, SPROP } from './packets.ts';
+import { FrameSocket } from './frame-socket.ts';
+import { PAYLOAD_TYPE, SPROP } from './packets.ts';
 
-/** All cameras that are pulled: one RTSP server, a path each, one write a frame. */
+/** All cameras that are pulled: one RTSP server, a path each. */
 export class PullCameras {
   readonly #server: Server;
-  readonly #playing = new Map<string, { socket: Socket; writer: FrameWriter }>();
-  readonly #out = Buffer.alloc(8 * (PACKET_BYTES + 4));
+  readonly #playing = new Map<string, { socket: Socket; frames: FrameSocket }>();
 
   static async listen(): Promise<PullCameras> {
     const cameras = new PullCameras();
@@ -27,11 +27,9 @@ export class PullCameras {
     return this.#playing.size;
   }
 
-  /** Sends the next frame of one camera; nothing while nobody pulls it. */
-  sendFrame(path: string): void {
-    const camera = this.#playing.get(path);
-    if (camera === undefined) return;
-    camera.socket.write(this.#out.subarray(0, camera.writer.write(this.#out, nowMs())));
+  /** Undefined while nobody pulls it. */
+  frames(path: string): FrameSocket | undefined {
+    return this.#playing.get(path)?.frames;
   }
 
   close(): void {
@@ -82,6 +80,6 @@ export class PullCameras {
     headers.push(`Content-Length: ${body.length}`);
     socket.write(['RTSP/1.0 200 OK', `CSeq: ${cseq}`, ...headers, '', body].join('\r\n'));
     const ordinal = Number(/\d+$/.exec(path)?.[0] ?? 0);
-    if (method === 'PLAY') this.#playing.set(path, { socket, writer: new FrameWriter(0x1000 + ordinal, ordinal * 7) });
+    if (method === 'PLAY') this.#playing.set(path, { socket, frames: new FrameSocket(socket, ordinal) });
   }
 }

@@ -43,6 +43,10 @@ export class ServerProcess {
     this.rtsp = /rtsp:\/\/[^\s/]+/.exec(line)?.[0].replace('localhost', '127.0.0.1') ?? '';
   }
 
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
   /** CPU time of all threads so far, seconds, as the scheduler counts it in ns. */
   cpuSeconds(): number {
     const tasks = `/proc/${this.#process.pid}/task`;

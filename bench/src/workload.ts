@@ -52,7 +52,7 @@ export async function measure(
       while (pulled.playing < workload.streams) await sleep(50);
     }
     clock = new CameraClock(workload.streams, (camera) =>
-      pulled === undefined ? cameras[camera]?.sendFrame() : pulled.sendFrame(`cam${camera}`),
+      (pulled === undefined ? cameras[camera]?.frames : pulled.frames(`cam${camera}`))?.send(),
     );
     await sleep(500);
     await join(server, workload, audience, viewers);
