@@ -6,6 +6,7 @@ import { candidateAddresses } from './host/candidate-addresses.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
+import { countRejection } from './http/problem.ts';
 import { loadScripts } from './http/scripts.ts';
 import { type HttpDoor, listenHttp } from './http/server.ts';
 import { LimitedLog } from './logging/limited-log.ts';
@@ -89,6 +90,11 @@ export class ShardcastServer {
       clock,
       startHoldMs: START_HOLD_MS,
       publisherGraceMs: config.publisherGrace,
+      limits: {
+        connectingPerClient: config.maxConnectingPerClient,
+        connectingPerWorker: config.maxConnectingPerWorker,
+        publishersPerClient: config.maxPublishersPerClient,
+      },
     });
     const shards = () => pool.shards;
     /** What any stranger can make us say. */
@@ -164,12 +170,21 @@ export class ShardcastServer {
       return doors;
     }
 
+    async function adoptRtsp(...publisher: Parameters<typeof manager.adoptRtsp>): Promise<void> {
+      try {
+        await manager.adoptRtsp(...publisher);
+      } catch (error) {
+        if (error instanceof ShardcastError) countRejection(metrics.rejections, error.code);
+        throw error;
+      }
+    }
+
     async function openRtsp(address: ListenAddress): Promise<RtspServer> {
       const server = new RtspServer({
         host: address.host,
         port: address.port,
         authorise: ({ path, ip }) => authorise({ action: 'publish', path, ip, protocol: 'rtsp' }),
-        media: manager,
+        media: { adoptRtsp },
         log,
       });
       await server.listen();

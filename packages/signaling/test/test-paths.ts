@@ -1,5 +1,6 @@
 import type { SourceSpec, WorkerEvent } from '@shardcast/shared';
 import { pino } from 'pino';
+import type { AdmissionLimits } from '../src/paths/admission.ts';
 import type { PathEvent } from '../src/paths/media.ts';
 import { PathManager } from '../src/paths/path-manager.ts';
 import type { PathRule, PathRules } from '../src/paths/path-rules.ts';
@@ -9,6 +10,8 @@ import { FakeShard } from './fake-shard.ts';
 export const CAMERA: SourceSpec = { type: 'rtsp', url: 'rtsp://camera/1', transport: 'tcp' };
 export const GRACE_MS = 10_000;
 export const HOLD_MS = 2000;
+
+export const NO_LIMITS: AdmissionLimits = { connectingPerClient: 0, connectingPerWorker: 0, publishersPerClient: 0 };
 
 /** Paths by name; `all` admits the rest to publishers. */
 export function rules(paths: Record<string, Partial<PathRule>>, { all = true } = {}): PathRules {
@@ -29,7 +32,7 @@ export class TestPaths {
   readonly lines: Record<string, unknown>[] = [];
   nowMs = 1_000_000;
 
-  constructor({ workers = 2, paths = rules({}), up = true } = {}) {
+  constructor({ workers = 2, paths = rules({}), up = true, limits = NO_LIMITS } = {}) {
     this.shards = Array.from({ length: workers }, (_, worker) => new FakeShard(worker));
     const write = (line: string) => void this.lines.push(JSON.parse(line));
     this.manager = new PathManager({
@@ -39,6 +42,7 @@ export class TestPaths {
       clock: () => this.nowMs,
       startHoldMs: HOLD_MS,
       publisherGraceMs: GRACE_MS,
+      limits,
     });
     this.manager.onPathEvent((event) => this.events.push(event));
     for (const shard of this.shards) shard.tell = (event: WorkerEvent) => this.manager.workerEvent(shard.worker, event);

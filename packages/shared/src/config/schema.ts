@@ -120,6 +120,18 @@ export const ConfigSchema = z
       .describe('The media path: the native addon, portable code, or the addon where there is one.'),
     dtls: z.enum(['werift']).default('werift').describe('Who does the DTLS handshake.'),
 
+    maxConnectingPerClient: whole(0, 100_000)
+      .prefault(64)
+      .describe(
+        'WHIP and WHEP sessions that one client address may have asked for and not connected; 0 is no limit. IPv6 addresses count by their /64, this host does not count.',
+      ),
+    maxConnectingPerWorker: whole(0, 100_000)
+      .prefault(512)
+      .describe('The same for all clients of a worker together, this host included; 0 is no limit.'),
+    maxPublishersPerClient: whole(0, 100_000)
+      .prefault(256)
+      .describe('WHIP and RTSP publishers of one client address, counted as above; 0 is no limit.'),
+
     nack: onOff()
       .prefault('off')
       .describe(

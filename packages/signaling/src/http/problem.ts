@@ -21,6 +21,8 @@ export const HTTP_STATUS = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   TOO_MANY_SESSIONS: 503,
+  TOO_MANY_CONNECTING: 503,
+  CLIENT_OVER_LIMIT: 429,
   NO_WORKER_CAPACITY: 503,
   WORKER_LOST: 503,
   SHUTTING_DOWN: 503,
@@ -33,6 +35,8 @@ const RETRY_AFTER: Partial<Record<ShardcastErrorCode, number>> = {
   STREAM_NOT_READY: 2,
   STREAM_QUARANTINED: 30,
   TOO_MANY_SESSIONS: 5,
+  TOO_MANY_CONNECTING: 2,
+  CLIENT_OVER_LIMIT: 10,
   NO_WORKER_CAPACITY: 5,
   WORKER_LOST: 1,
   SHUTTING_DOWN: 5,
@@ -76,6 +80,12 @@ export function toShardcastError(error: unknown): ShardcastError {
 /** Refusals for want of room, by reason, for `shardcast_admission_rejected_total`. */
 export type Rejections = { count(reason: ShardcastErrorCode): void };
 
+/** Counts the refusal if it was for want of room, or because the client has too much of it. */
+export function countRejection(rejections: Rejections | undefined, code: ShardcastErrorCode): void {
+  const status = HTTP_STATUS[code];
+  if (status === 503 || status === 429) rejections?.count(code);
+}
+
 /** The last handler of every app. Bugs are logged whole and answered without a word about them. */
 export function problemHandler(log: Logger, rejections?: Rejections): ErrorRequestHandler {
   return (failure, req, res, next) => {
@@ -85,7 +95,7 @@ export function problemHandler(log: Logger, rejections?: Rejections): ErrorReque
     }
     const error = toShardcastError(failure);
     const status = HTTP_STATUS[error.code];
-    if (status === 503) rejections?.count(error.code);
+    countRejection(rejections, error.code);
     const about = { method: req.method, url: req.path, code: error.code };
     if (status >= 500 && status !== 503) log.error({ ...about, err: failure }, 'request failed');
     else log.debug({ ...about, detail: error.message }, 'request refused');

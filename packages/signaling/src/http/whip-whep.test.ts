@@ -98,7 +98,8 @@ describe.each(['whip', 'whep'])('%s', (kind) => {
       code,
       detail: HTTP_STATUS[code] === 500 ? 'internal error' : 'because',
     });
-    expect(app.rejected).toEqual(HTTP_STATUS[code] === 503 ? [code] : []);
+    const isForRoom = HTTP_STATUS[code] === 503 || HTTP_STATUS[code] === 429;
+    expect(app.rejected).toEqual(isForRoom ? [code] : []);
   });
 
   test('OPTIONS says what may be done, for a preflight too', async () => {

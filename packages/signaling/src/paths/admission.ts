@@ -1,14 +1,25 @@
 import { ShardcastError } from '@shardcast/shared';
 import type { Quarantine } from '../pool/quarantine.ts';
+import { clientKey } from './client-key.ts';
 import type { PathRule, PathRules } from './path-rules.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import type { PathState, StreamRegistry } from './stream-registry.ts';
+
+/** 0 is no limit. Clients on this host are exempt from what is counted by client. */
+export type AdmissionLimits = {
+  /** WHIP and WHEP sessions that a client may have answered and not connected. */
+  readonly connectingPerClient: number;
+  readonly connectingPerWorker: number;
+  /** WHIP and RTSP publishers of a client. */
+  readonly publishersPerClient: number;
+};
 
 export type AdmissionOptions = {
   readonly rules: PathRules;
   readonly streams: StreamRegistry;
   readonly sessions: SessionRegistry;
   readonly quarantine: Quarantine;
+  readonly limits: AdmissionLimits;
   readonly clock: () => number;
 };
 
@@ -44,10 +55,10 @@ export class Admission {
 
   /**
    * Who of several connecting publishers is first, the worker says.
-   * @throws ShardcastError what `path` does, and PUBLISHER_EXISTS
+   * @throws ShardcastError what `path` does, CLIENT_OVER_LIMIT and PUBLISHER_EXISTS
    */
-  publisher(path: string): PathState {
-    const { streams, clock } = this.#options;
+  publisher(kind: 'whip' | 'rtsp-push', path: string, remoteAddr: string): PathState {
+    const { streams, sessions, limits, clock } = this.#options;
     const rule = this.path(path);
     if (rule.source !== 'publisher') {
       throw new ShardcastError('PUBLISHER_EXISTS', `"${path}" has a source of its own and takes no publisher`);
@@ -55,22 +66,49 @@ export class Admission {
     if (streams.get(path)?.state === 'online') {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${path}"`);
     }
+    const client = clientKey(remoteAddr);
+    if (client !== undefined && isReached(limits.publishersPerClient, sessions.publishersOf(client))) {
+      throw new ShardcastError('CLIENT_OVER_LIMIT', `${limits.publishersPerClient} publishers come from there already`);
+    }
+    if (kind === 'whip') this.#newcomer(client);
     return streams.ensure(path, rule, clock());
   }
 
   /**
    * @returns a stream that is online
-   * @throws ShardcastError what `path` does, STREAM_NOT_READY, STREAM_NOT_FOUND, TOO_MANY_SESSIONS
+   * @throws ShardcastError what `path` does, STREAM_NOT_READY, STREAM_NOT_FOUND, TOO_MANY_SESSIONS,
+   * CLIENT_OVER_LIMIT
    */
-  viewer(path: string): PathState {
+  viewer(path: string, remoteAddr: string): PathState {
     const rule = this.path(path);
     const state = this.#options.streams.get(path);
     if (state?.state !== 'online') throw notReady(path, rule, state);
     if (rule.maxReaders > 0 && this.#options.sessions.readersOf(path) >= rule.maxReaders) {
       throw new ShardcastError('TOO_MANY_SESSIONS', `"${path}" has its ${rule.maxReaders} readers`);
     }
+    this.#newcomer(clientKey(remoteAddr));
     return state;
   }
+
+  /** @throws ShardcastError TOO_MANY_CONNECTING */
+  worker(worker: number): void {
+    const { limits, sessions } = this.#options;
+    if (isReached(limits.connectingPerWorker, sessions.connectingOn(worker))) {
+      throw new ShardcastError('TOO_MANY_CONNECTING', 'too many sessions are connecting now');
+    }
+  }
+
+  /** Sessions that nobody connects hold their slots until the handshake's deadline. */
+  #newcomer(client: string | undefined): void {
+    const { limits, sessions } = this.#options;
+    if (client !== undefined && isReached(limits.connectingPerClient, sessions.connectingOf(client))) {
+      throw new ShardcastError('CLIENT_OVER_LIMIT', 'too many sessions from there are not connected yet');
+    }
+  }
+}
+
+function isReached(limit: number, count: number): boolean {
+  return limit > 0 && count >= limit;
 }
 
 function notReady(path: string, rule: PathRule, state: PathState | undefined): ShardcastError {

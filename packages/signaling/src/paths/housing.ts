@@ -62,6 +62,9 @@ export class Housing {
    */
   house(state: PathState, nowMs: number): Home {
     if (state.home !== undefined) return state.home;
+    if (!isConfigured(state) && this.#free() <= this.#homeless()) {
+      throw new ShardcastError('NO_WORKER_CAPACITY', 'the room that is left is for configured paths');
+    }
     const placement = place(state.name, this.#candidates(state, nowMs));
     const home = placement && this.#streams.settle(state, placement.worker, nowMs);
     if (placement === undefined || home === undefined) {
@@ -80,6 +83,18 @@ export class Housing {
     return isConfined ? this.#shards.filter(({ worker }) => worker === lostWorker) : this.#shards;
   }
 
+  /** Slots of the workers that are up. */
+  #free(): number {
+    let free = 0;
+    for (const { worker, state } of this.#shards) if (state === 'up') free += this.#streams.free(worker);
+    return free;
+  }
+
+  /** Configured paths that may want a slot yet: whoever makes names up must not take the last ones. */
+  #homeless(): number {
+    return this.#streams.all().filter((state) => state.home === undefined && isConfigured(state)).length;
+  }
+
   #candidates(state: PathState, nowMs: number): Candidate[] {
     const counts = this.#shards.map(() => ({ streams: 0, unmeasured: 0 }));
     for (const { home } of this.#streams.all()) {
@@ -93,7 +108,12 @@ export class Housing {
       load: this.#meter.load(shard.worker),
       streams: counts[shard.worker]?.streams ?? 0,
       unmeasured: counts[shard.worker]?.unmeasured ?? 0,
-      isAccepting: shard.state === 'up',
+      isAccepting: shard.state === 'up' && this.#streams.free(shard.worker) > 0,
     }));
   }
+}
+
+/** The configuration spells its name out. */
+function isConfigured({ name, rule }: PathState): boolean {
+  return rule.confName === name;
 }

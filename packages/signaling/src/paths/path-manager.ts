@@ -4,7 +4,7 @@ import type { Logger } from '../logging/logger.ts';
 import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
-import { Admission } from './admission.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
 import { Housing, type PathShard } from './housing.ts';
 import type { Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
@@ -26,6 +26,7 @@ export type PathManagerOptions = {
   readonly startHoldMs: number;
   /** How long a path that lost its publisher is kept for it. */
   readonly publisherGraceMs: number;
+  readonly limits: AdmissionLimits;
 };
 
 /** Which stream lives on which worker, and who may do what with it. Owns its maps alone; workers only report. */
@@ -62,6 +63,7 @@ export class PathManager implements Media {
       streams: this.#streams,
       sessions: this.#sessions,
       quarantine: this.#quarantine,
+      limits: options.limits,
       clock,
     });
     this.#nameConfigured();
@@ -71,14 +73,14 @@ export class PathManager implements Media {
   // --- Media
 
   async publish(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    return this.#openSession('whip', this.#admission.publisher(path), offer, remoteAddr);
+    return this.#openSession('whip', this.#admission.publisher('whip', path, remoteAddr), offer, remoteAddr);
   }
 
   async subscribe(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
     this.#admission.path(path);
     await this.#hold(path);
     // Asked again: the stream may have another home now, the path another rule, and the server may be stopping.
-    return this.#openSession('whep', this.#admission.viewer(path), offer, remoteAddr);
+    return this.#openSession('whep', this.#admission.viewer(path, remoteAddr), offer, remoteAddr);
   }
 
   async restartIce(
@@ -113,12 +115,12 @@ export class PathManager implements Media {
   }
 
   async adoptRtsp(path: string, remoteAddr: string, port: MessagePort): Promise<void> {
-    const state = this.#admission.publisher(path);
+    const state = this.#admission.publisher('rtsp-push', path, remoteAddr);
     const { entry, shard } = await this.#begin('rtsp-push', state, remoteAddr);
     const { session } = entry;
     const request = shard.request({ type: 'adopt-rtsp', path, session, remote: remoteAddr, port }, [port]);
     await this.#orGone(entry, request);
-    entry.state = 'connected';
+    this.#sessions.connected(entry);
   }
 
   paths(): readonly PathInfo[] {
@@ -176,7 +178,7 @@ export class PathManager implements Media {
       case 'snapshot': {
         const entry = this.#sessions.get(event.snapshot.id);
         if (entry === undefined) break;
-        entry.state = 'connected';
+        this.#sessions.connected(entry);
         entry.snapshot = event.snapshot;
         break;
       }
@@ -262,6 +264,7 @@ export class PathManager implements Media {
   #enter(kind: SessionInfo['kind'], state: PathState, remoteAddr: string, nowMs: number) {
     try {
       const home = this.#housing.house(state, nowMs);
+      if (kind !== 'rtsp-push') this.#admission.worker(home.worker);
       return { home, entry: this.#sessions.open(kind, state.name, home.worker, remoteAddr) };
     } catch (error) {
       this.#endUnused(state, messageOf(error));

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { MAX_SESSIONS, type SessionSnapshot, ShardcastError } from '@shardcast/shared';
+import { clientKey } from './client-key.ts';
 import type { SessionInfo, SessionKind } from './media.ts';
 import { Slots } from './slots.ts';
+import { Tally } from './tally.ts';
 
 /** 128 random bits: nobody guesses a session URL (RFC 9725 §5). */
 const SECRET_BYTES = 16;
@@ -18,7 +20,10 @@ export type SessionEntry = {
   readonly slot: number;
   readonly createdAt: Date;
   readonly remoteAddr: string;
+  /** See `clientKey`. */
+  readonly client: string | undefined;
   etag: string;
+  /** Changed by `SessionRegistry.connected` only. */
   state: SessionInfo['state'];
   /** The newest value of the session: what a restore begins with. Holds keys: never shown, never logged. */
   snapshot: SessionSnapshot | undefined;
@@ -29,6 +34,9 @@ export class SessionRegistry {
   readonly #sessions = new Map<string, SessionEntry>();
   readonly #byPath = new Map<string, Set<SessionEntry>>();
   readonly #slots: readonly Slots[];
+  readonly #connectingOf = new Tally<string>();
+  readonly #connectingOn = new Tally<number>();
+  readonly #publishersOf = new Tally<string>();
 
   constructor(workers: number) {
     this.#slots = Array.from({ length: workers }, () => new Slots(MAX_SESSIONS));
@@ -47,6 +55,7 @@ export class SessionRegistry {
       slot,
       createdAt: new Date(),
       remoteAddr,
+      client: clientKey(remoteAddr),
       etag: newTag(),
       state: 'connecting',
       snapshot: undefined,
@@ -55,7 +64,34 @@ export class SessionRegistry {
     const siblings = this.#byPath.get(path);
     if (siblings === undefined) this.#byPath.set(path, new Set([entry]));
     else siblings.add(entry);
+    if (isHalfOpen(entry)) {
+      this.#connectingOn.add(worker);
+      if (entry.client !== undefined) this.#connectingOf.add(entry.client);
+    }
+    if (kind !== 'whep' && entry.client !== undefined) this.#publishersOf.add(entry.client);
     return entry;
+  }
+
+  /** The client has come to the worker. Idempotent. */
+  connected(entry: SessionEntry): void {
+    if (this.#sessions.get(entry.session) !== entry) return;
+    this.#notHalfOpen(entry);
+    entry.state = 'connected';
+  }
+
+  /** WHIP and WHEP sessions of a client, as `clientKey` calls it, that were answered and are not connected yet. */
+  connectingOf(client: string): number {
+    return this.#connectingOf.of(client);
+  }
+
+  /** The same, of a worker. */
+  connectingOn(worker: number): number {
+    return this.#connectingOn.of(worker);
+  }
+
+  /** Publishers of a client, WHIP and RTSP. */
+  publishersOf(client: string): number {
+    return this.#publishersOf.of(client);
   }
 
   get(session: string): SessionEntry | undefined {
@@ -87,6 +123,8 @@ export class SessionRegistry {
     siblings?.delete(entry);
     if (siblings?.size === 0) this.#byPath.delete(entry.path);
     this.#slots[entry.worker]?.release(entry.slot);
+    this.#notHalfOpen(entry);
+    if (entry.kind !== 'whep' && entry.client !== undefined) this.#publishersOf.remove(entry.client);
     return entry;
   }
 
@@ -118,6 +156,12 @@ export class SessionRegistry {
   all(): SessionEntry[] {
     return [...this.#sessions.values()];
   }
+
+  #notHalfOpen(entry: SessionEntry): void {
+    if (!isHalfOpen(entry)) return;
+    this.#connectingOn.remove(entry.worker);
+    if (entry.client !== undefined) this.#connectingOf.remove(entry.client);
+  }
 }
 
 export function noSession(): ShardcastError {
@@ -128,6 +172,11 @@ export function noSession(): ShardcastError {
 export function sessionInfo(entry: SessionEntry): SessionInfo {
   const { id, kind, path, state, worker, createdAt, remoteAddr } = entry;
   return { id, kind, path, state, worker, createdAt, remoteAddr };
+}
+
+/** An RTSP publisher has a TCP connection from the beginning; its door limits those. */
+function isHalfOpen({ kind, state }: SessionEntry): boolean {
+  return kind !== 'rtsp-push' && state === 'connecting';
 }
 
 function newTag(): string {

@@ -13,6 +13,10 @@ export class Slots {
     return this.#taken.size;
   }
 
+  get free(): number {
+    return this.capacity - this.#taken.size;
+  }
+
   /** @returns undefined when all are taken. */
   take(): number | undefined {
     const slot = this.#free.pop() ?? (this.#next < this.capacity ? this.#next++ : undefined);

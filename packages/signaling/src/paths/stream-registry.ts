@@ -76,6 +76,11 @@ export class StreamRegistry {
     return state;
   }
 
+  /** Slots that no stream has. */
+  free(worker: number): number {
+    return this.#slots[worker]?.free ?? 0;
+  }
+
   /** Gives the stream a slot on a worker. @returns undefined when the worker has none left. */
   settle(state: PathState, worker: number, nowMs: number): Home | undefined {
     if (state.home !== undefined) throw new TypeError(`"${state.name}" has a home already`);

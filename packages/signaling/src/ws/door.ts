@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authorise } from '../auth/authorise.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { allowedOrigin } from '../http/cors.ts';
-import { HTTP_STATUS, type Rejections } from '../http/problem.ts';
+import { countRejection, type Rejections } from '../http/problem.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { WebSocketClient } from './client.ts';
@@ -101,9 +101,7 @@ export class WebSocketDoor {
       log: this.#log,
       guard,
       clock: clock ?? (() => performance.now()),
-      onRejected: ({ code }) => {
-        if (HTTP_STATUS[code] === 503) rejections?.count(code);
-      },
+      onRejected: ({ code }) => countRejection(rejections, code),
     });
     this.#clients.set(socket, client);
     socket.on('close', () => this.#clients.delete(socket));
