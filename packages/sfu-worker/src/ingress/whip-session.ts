@@ -267,8 +267,8 @@ export class WhipSession implements PeerHandler {
   #switchTo(track: ReceivedTrack, ssrc: number): void {
     track.ssrc = ssrc;
     this.peer.counters[trackCounter(track.index, TRACK_COUNTER.SSRC_IN)] = ssrc;
-    // A publisher that alternates between SSRCs must not cost a message a packet.
-    if (this.#isLatchNew) this.peer.publishSnapshot();
+    // A publisher that alternates between SSRCs must not cost a message a tick.
+    if (this.#isLatchNew) this.peer.snapshotChanged();
     this.#isLatchNew = false;
   }
 

@@ -102,6 +102,7 @@ export class PeerSession implements MuxEndpoint {
   #keys: SessionKeys | undefined;
   #channel: SecureChannel | undefined;
   #connectedMs = Number.NaN;
+  #isSnapshotDue = false;
 
   constructor(peer: PeerDescription, context: PeerContext, handler: PeerHandler) {
     this.id = peer.id;
@@ -144,7 +145,7 @@ export class PeerSession implements MuxEndpoint {
     // ICE-lite (RFC 8445 §7.3): the controlling side nominates; before that the first valid pair serves.
     if (this.#remote === undefined || (request.useCandidate && remote !== this.#remote)) {
       this.#remote = remote;
-      if (this.state === 'connected') this.publishSnapshot();
+      this.snapshotChanged();
     }
     this.#channel?.start();
   }
@@ -188,7 +189,7 @@ export class PeerSession implements MuxEndpoint {
   /** New credentials by ICE restart (RFC 9725 §4.3.2); the old pair serves until a check comes with the new. */
   restartIce(credentials: { ufrag: string; pwd: string }, peerUfrag: string): void {
     this.#context.mux.rename(this, credentials, peerUfrag);
-    if (this.state === 'connected') this.publishSnapshot();
+    this.snapshotChanged();
   }
 
   /** Deadlines; the worker's timer calls it a few times a second. */
@@ -197,6 +198,7 @@ export class PeerSession implements MuxEndpoint {
     if (this.state === 'connecting') {
       if (nowMs - this.#bornMs > context.handshakeTimeoutMs) this.#handshakeFailed('timed out');
     } else if (this.state === 'connected') {
+      if (this.#isSnapshotDue) this.#publishSnapshot();
       if (nowMs - this.#connectedMs > HANDSHAKE_LINGER_MS) this.releaseHandshake();
       if (nowMs - (this.counters[SESSION_COUNTER.LAST_SEEN] as number) > context.consentTimeoutMs) {
         this.close('consent expired: no STUN check from the peer');
@@ -222,7 +224,16 @@ export class PeerSession implements MuxEndpoint {
     };
   }
 
-  publishSnapshot(): void {
+  /**
+   * Something that the snapshot holds is another. It is published at the next tick: how often it changes is the peer's to
+   * say, how often main is told is not.
+   */
+  snapshotChanged(): void {
+    this.#isSnapshotDue = true;
+  }
+
+  #publishSnapshot(): void {
+    this.#isSnapshotDue = false;
     this.#context.onSnapshot(this.snapshot());
   }
 
@@ -264,7 +275,7 @@ export class PeerSession implements MuxEndpoint {
     this.#connectedMs = this.#context.clock();
     this.#context.telemetry.observe('sessionSetup', (this.#connectedMs - this.#bornMs) / 1000);
     this.#handler.onConnected();
-    this.publishSnapshot();
+    this.#publishSnapshot();
   }
 
   #handshakeFailed(reason: string): void {

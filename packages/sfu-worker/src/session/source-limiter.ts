@@ -1,3 +1,5 @@
+import { TokenBucket } from './token-bucket.ts';
+
 /** Failures a source may make a second before its checks cost nothing any more, and at once. */
 const RATE_PER_SECOND = 50;
 const BURST = 100;
@@ -10,7 +12,7 @@ const MAX_SOURCES = 4096;
  */
 export class SourceLimiter {
   readonly #clock: () => number;
-  readonly #failing = new Map<string, { tokens: number; atMs: number }>();
+  readonly #failing = new Map<string, TokenBucket>();
 
   constructor(clock: () => number) {
     this.#clock = clock;
@@ -18,23 +20,19 @@ export class SourceLimiter {
 
   /** True when the source may cost us another HMAC. */
   admits(address: string): boolean {
-    const bucket = this.#failing.get(address);
-    if (bucket === undefined) return true;
-    const nowMs = this.#clock();
-    bucket.tokens = Math.min(BURST, bucket.tokens + ((nowMs - bucket.atMs) * RATE_PER_SECOND) / 1000);
-    bucket.atMs = nowMs;
-    return bucket.tokens >= 1;
+    return this.#failing.get(address)?.has(this.#clock()) ?? true;
   }
 
   /** What the source sent was worthless. */
   failed(address: string): void {
-    const bucket = this.#failing.get(address);
-    if (bucket !== undefined) {
-      bucket.tokens = Math.max(0, bucket.tokens - 1);
-      return;
+    const nowMs = this.#clock();
+    let bucket = this.#failing.get(address);
+    if (bucket === undefined) {
+      if (this.#failing.size >= MAX_SOURCES) this.#forgetOldest();
+      bucket = new TokenBucket(RATE_PER_SECOND, BURST, nowMs);
+      this.#failing.set(address, bucket);
     }
-    if (this.#failing.size >= MAX_SOURCES) this.#forgetOldest();
-    this.#failing.set(address, { tokens: BURST - 1, atMs: this.#clock() });
+    bucket.take(nowMs);
   }
 
   #forgetOldest(): void {

@@ -3,12 +3,17 @@ import { type Telemetry, WORKER } from '@shardcast/shared';
 import type { WorkerLog } from '../log.ts';
 import { SourceLimiter } from './source-limiter.ts';
 import { bindingSuccess, parseBindingRequest, type StunRequest, verifyRequest } from './stun.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Kernel buffers asked for; the system may give less. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Addresses a session may have proved at once; a peer with more candidate pairs than this loses the ones it uses least. */
 const MAX_ADDRESSES = 16;
+
+/** Checks of a session that are answered. A browser sends some dozens while it connects, then one every few seconds. */
+const ANSWERS_PER_SECOND = 50;
+const ANSWERS_BURST = 100;
 
 /** A peer's transport address. One object an address: compare by identity. */
 export type RemoteAddress = { readonly address: string; readonly port: number };
@@ -55,6 +60,7 @@ export class UdpMux {
   /** By port, then by address: no key is built for a datagram. */
   readonly #byAddress = new Map<number, Map<string, { remote: RemoteAddress; endpoint: MuxEndpoint }>>();
   readonly #addressesOf = new Map<MuxEndpoint, Set<RemoteAddress>>();
+  readonly #answersTo = new Map<MuxEndpoint, TokenBucket>();
   #faultLogged = false;
   #closed = false;
 
@@ -97,6 +103,7 @@ export class UdpMux {
   register(endpoint: MuxEndpoint): void {
     this.#byUfrag.set(endpoint.ufrag, endpoint);
     this.#addressesOf.set(endpoint, new Set());
+    this.#answersTo.set(endpoint, new TokenBucket(ANSWERS_PER_SECOND, ANSWERS_BURST, this.#options.clock()));
   }
 
   unregister(endpoint: MuxEndpoint): void {
@@ -104,6 +111,7 @@ export class UdpMux {
     this.#forgetFormer(endpoint);
     for (const remote of this.#addressesOf.get(endpoint) ?? []) this.#unbind(remote, endpoint);
     this.#addressesOf.delete(endpoint);
+    this.#answersTo.delete(endpoint);
   }
 
   /** ICE restart: gives the endpoint new credentials; those that the peer uses serve until a check comes with the new. */
@@ -214,6 +222,11 @@ export class UdpMux {
     ) {
       this.#count(WORKER.stunRejectedIntegrity);
       if (isStranger) this.#limiter.failed(from.address);
+      return;
+    }
+    // Only what verified is counted: a session's checks cannot be choked by others.
+    if (this.#answersTo.get(endpoint)?.take(this.#options.clock()) !== true) {
+      this.#count(WORKER.stunRejectedRate);
       return;
     }
     if (isCurrent) this.#forgetFormer(endpoint);

@@ -95,6 +95,7 @@ describe('publisher to viewer', () => {
       expect(snapshot.keys?.profile).toBe(1); // both offer both; the portable media path is faster with this one
       expect(snapshot.remote).toMatchObject({ address: '127.0.0.1', port: session.peer.remote?.port });
     }
+    sfu.advance(1);
     expect([...sfu.snapshots.keys()]).toEqual(['publisher', 'viewer']);
     expect(sfu.snapshots.get('publisher')?.latch).toEqual([[expect.any(Number), 0]]);
     await deliver(publisher.client, viewer.client, 'still there');
@@ -340,7 +341,29 @@ describe('a changing address', () => {
     publisher.client.send('moved');
     expect(isRtp(await elsewhere.next())).toBe(true);
     expect(viewer.session.peer.remote?.port).toBe(elsewhere.port);
+    sfu.advance(1);
     expect(sfu.snapshots.get('viewer')?.remote?.port).toBe(elsewhere.port);
+  });
+
+  test('many times between two ticks costs main one message', async () => {
+    const sfu = await openSfu();
+    const { session } = await publish(sfu);
+    sfu.advance(1);
+    const told = vi.spyOn(sfu.context, 'onSnapshot');
+    const { ufrag, pwd, peerUfrag } = session.peer;
+    const [left, right] = [await UdpPeer.open(), await UdpPeer.open()];
+    opened.push(left, right);
+    for (let n = 0; n < 20; n++) {
+      const peer = n % 2 === 0 ? left : right;
+      await peer.send(connectivityCheck({ ufrag, pwd, peerUfrag, useCandidate: true }), sfu.mux.port);
+      await peer.next();
+      expect(session.peer.remote?.port).toBe(peer.port);
+    }
+    expect(told).not.toHaveBeenCalled();
+    sfu.advance(1);
+    expect(told.mock.calls.map(([snapshot]) => snapshot.remote?.port)).toEqual([right.port]);
+    sfu.advance(1);
+    expect(told).toHaveBeenCalledOnce();
   });
 
   test('an ICE restart keeps the session: the old credentials serve until the new ones come', async () => {
@@ -348,6 +371,7 @@ describe('a changing address', () => {
     const { publisher, viewer } = await publishAndPlay(sfu);
     viewer.session.peer.restartIce({ ufrag: 'fresh', pwd: 'fresh-password-of-22-characters' }, 'peer-fresh');
     await deliver(publisher.client, viewer.client, 'meanwhile');
+    sfu.advance(1);
     expect(sfu.snapshots.get('viewer')).toMatchObject({ ufrag: 'fresh', peerUfrag: 'peer-fresh' });
     const elsewhere = await UdpPeer.open();
     opened.push(elsewhere);
