@@ -130,6 +130,7 @@ export class PeerSession implements MuxEndpoint {
       onReady: (keys) => this.#connected(keys),
       onFail: (reason) => this.#handshakeFailed(reason),
       onAlert: (record) => this.#alert(record),
+      onDropped: () => this.#count(WORKER.dtlsRejected),
     });
     context.mux.register(this);
   }
@@ -262,6 +263,7 @@ export class PeerSession implements MuxEndpoint {
     } else if (first > 19 && first < 64) {
       if (this.#channel !== undefined) this.#channel.onDatagram(datagram);
       else if (first === 21 && datagram.length > 13 && datagram.readUInt16BE(3) === 1) this.#alert(datagram);
+      else this.#count(WORKER.dtlsRejected);
     }
   }
 
@@ -313,8 +315,8 @@ export class PeerSession implements MuxEndpoint {
   }
 
   #alert(record: Buffer): void {
-    if (this.#keys === undefined) return;
-    const alert = readAlert(this.#keys.alert, record);
+    const alert = this.#keys === undefined ? undefined : readAlert(this.#keys.alert, record);
+    if (alert === undefined) this.#count(WORKER.dtlsRejected);
     // RFC 5246 §7.2: close_notify, or a fatal one (level 2), ends the connection; warnings do not.
     if (alert !== undefined && (alert[1] === 0 || alert[0] === 2)) this.close(PEER_LEFT);
   }

@@ -31,6 +31,8 @@ export class Handshake {
   /** What we sent, whether it arrived or not. */
   readonly sent: Buffer[] = [];
   readonly alerts: Buffer[] = [];
+  /** Records and messages that our side refused. */
+  dropped = 0;
   readonly outcome: Promise<Outcome>;
   readonly peerConnected: Promise<void>;
   readonly #passes: NonNullable<HandshakeOptions['passes']>;
@@ -88,6 +90,7 @@ export class Handshake {
       onReady: (keys) => settle({ keys }),
       onFail: (refusal) => settle({ refusal }),
       onAlert: (record) => this.alerts.push(Buffer.from(record)),
+      onDropped: () => this.dropped++,
     });
   }
 

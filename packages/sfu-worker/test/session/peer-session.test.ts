@@ -249,6 +249,29 @@ describe('attacks on a live session', () => {
   });
 });
 
+test('DTLS that is refused is counted, before the handshake, while its state is kept, and after', async () => {
+  const sfu = await openSfu();
+  const { publisher, viewer } = await publishAndPlay(sfu);
+  await deliver(publisher.client, viewer.client, 'hello');
+  expect(sfu.count('dtlsRejected')).toBe(0);
+  const forged = [
+    record(21, 0, Buffer.from([2, 40])),
+    record(21, 1, Buffer.alloc(26)),
+    record(23, 1, Buffer.alloc(40)),
+  ];
+  for (const [n, session] of [publisher.session, viewer.session].entries()) {
+    if (n === 1) session.peer.releaseHandshake();
+    for (const datagram of forged) session.peer.onDatagram(datagram);
+    expect(session.peer.state).toBe('connected');
+    expect(sfu.count('dtlsRejected')).toBe(3 * (n + 1));
+  }
+  const late = new TestClient('recvonly');
+  opened.push(late);
+  const { session } = sfu.subscribe('late', await late.offer());
+  for (const datagram of forged) session.peer.onDatagram(datagram);
+  expect(sfu.count('dtlsRejected')).toBe(9);
+});
+
 describe('the end of a session', () => {
   test("the peer's close_notify closes it", async () => {
     const sfu = await openSfu();

@@ -1,7 +1,7 @@
 /** RFC 6347 §4.1, §4.2.2. */
 const RECORD_HEADER_BYTES = 13;
 const MESSAGE_HEADER_BYTES = 12;
-const CONTENT = { ALERT: 21, HANDSHAKE: 22 } as const;
+const CONTENT = { CHANGE_CIPHER_SPEC: 20, ALERT: 21, HANDSHAKE: 22 } as const;
 const CLIENT_HELLO = 1;
 const FINISHED = 20;
 
@@ -50,6 +50,7 @@ class PartialMessage {
 export class DtlsInbound {
   readonly #deliver: (record: Buffer) => void;
   readonly #onAlert: (record: Buffer) => void;
+  readonly #onDropped: () => void;
   readonly #partial = new Map<number, PartialMessage>();
   readonly #held: Buffer[] = [];
   #next = 0;
@@ -57,26 +58,26 @@ export class DtlsInbound {
   #isPeerKnown = false;
   #isSealed = false;
 
-  /** Records and messages that were refused. */
-  dropped = 0;
-
   /**
    * @param deliver gets one well-formed record at a time
    * @param onAlert gets alert records of epoch 1, still encrypted; plaintext alerts are never obeyed
+   * @param onDropped is told of each record or message that was refused; repetitions are not
    */
-  constructor(deliver: (record: Buffer) => void, onAlert: (record: Buffer) => void) {
+  constructor(deliver: (record: Buffer) => void, onAlert: (record: Buffer) => void, onDropped: () => void) {
     this.#deliver = deliver;
     this.#onAlert = onAlert;
+    this.#onDropped = onDropped;
   }
 
   /** Takes a datagram of DTLS records; what is kept is copied. */
   feed(datagram: Buffer): void {
-    for (let at = 0; at + RECORD_HEADER_BYTES <= datagram.length; ) {
+    let at = 0;
+    while (at + RECORD_HEADER_BYTES <= datagram.length) {
       const type = datagram[at] as number;
       const epoch = datagram.readUInt16BE(at + 3);
       const end = at + RECORD_HEADER_BYTES + datagram.readUInt16BE(at + 11);
       if (end > datagram.length || datagram[at + 1] !== 0xfe) {
-        this.dropped++;
+        this.#onDropped();
         return;
       }
       const record = datagram.subarray(at, end);
@@ -84,8 +85,10 @@ export class DtlsInbound {
       if (epoch === 0 && type === CONTENT.HANDSHAKE && !this.#isSealed) this.#messages(record);
       else if (epoch === 1 && type === CONTENT.HANDSHAKE) this.#encrypted(record);
       else if (epoch === 1 && type === CONTENT.ALERT) this.#onAlert(record);
-      else this.dropped++;
+      // The epoch says it too, and is part of what is authenticated; every handshake has one of these.
+      else if (type !== CONTENT.CHANGE_CIPHER_SPEC) this.#onDropped();
     }
+    if (at < datagram.length) this.#onDropped();
   }
 
   /** The peer's keys are known and its signature was checked: encrypted messages may pass. */
@@ -103,10 +106,10 @@ export class DtlsInbound {
   #encrypted(record: Buffer): void {
     // werift keeps what looks like a fragment; only a Finished, 12 bytes, is ever needed here.
     this.#bytes += record.length;
-    if (this.#bytes > MAX_HANDSHAKE_BYTES) this.dropped++;
+    if (this.#bytes > MAX_HANDSHAKE_BYTES) this.#onDropped();
     else if (this.#isPeerKnown) this.#deliver(Buffer.from(record));
     else if (this.#held.length < MAX_HELD) this.#held.push(Buffer.from(record));
-    else this.dropped++;
+    else this.#onDropped();
   }
 
   #messages(record: Buffer): void {
@@ -127,7 +130,7 @@ export class DtlsInbound {
         type === FINISHED || // never in plaintext
         sequence > this.#next + MAX_AHEAD ||
         this.#bytes > MAX_HANDSHAKE_BYTES;
-      if (isBad) this.dropped++;
+      if (isBad) this.#onDropped();
       else this.#fragment(type, length, sequence, offset, fragment);
     }
   }
@@ -141,7 +144,7 @@ export class DtlsInbound {
       let kept = length;
       for (const [other, { body }] of this.#partial) if (other !== sequence) kept += body.length;
       if (kept > MAX_HANDSHAKE_BYTES) {
-        this.dropped++;
+        this.#onDropped();
         return;
       }
       message = new PartialMessage(type, length);

@@ -33,6 +33,8 @@ export type SecureChannelOptions = {
   readonly onFail: (reason: string) => void;
   /** An alert record of epoch 1, still encrypted. */
   readonly onAlert: (record: Buffer) => void;
+  /** A record or a message was refused. */
+  readonly onDropped: () => void;
 };
 
 /**
@@ -81,6 +83,7 @@ export class SecureChannel {
     this.#inbound = new DtlsInbound(
       (record) => this.#transport.onData(record, ['', 0]),
       (record) => options.onAlert(record),
+      () => options.onDropped(),
     );
     if (active) this.#inbound.release();
     this.#verifyBeforeWerift(dtls);
