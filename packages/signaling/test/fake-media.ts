@@ -107,9 +107,10 @@ export class FakeMedia implements Media {
     await this.gate;
     const failure = this.failures.get(path);
     if (failure !== undefined) throw failure;
-    const session = `secret-${this.#next++}`;
+    const n = this.#next++;
+    const session = `secret-${n}`;
     this.open.set(session, { kind, path, tag: 'tag1' });
-    return { session, answer: ANSWER, etag: 'tag1' };
+    return { session, id: `public-${n}`, answer: ANSWER, etag: 'tag1' };
   }
 
   #session(kind: SessionKind, path: string, session: string): Open {

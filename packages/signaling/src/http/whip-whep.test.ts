@@ -35,6 +35,7 @@ describe.each(['whip', 'whep'])('%s', (kind) => {
     expect(response.headers.get('Content-Type')).toBe('application/sdp');
     expect(response.headers.get('Location')).toBe(`/live/cam-1/${kind}/secret-1`);
     expect(response.headers.get('ETag')).toBe('"tag1"');
+    expect(response.headers.get('ID')).toMatch(/^public-\d+$/);
     expect(response.headers.get('Accept-Patch')).toBe(FRAGMENT);
     expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*');
     expect(response.headers.get('Access-Control-Expose-Headers')).toContain('Location, Link, ETag');

@@ -44,7 +44,7 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
     const offer = await readText(req, SDP, MAX_SDP_BYTES);
     if (offer.trim() === '') throw new ShardcastError('SDP_INVALID', 'the offer is empty');
     const open = kind === 'whip' ? media.publish.bind(media) : media.subscribe.bind(media);
-    const { session, answer, etag } = await open(path, offer, peerAddress(req));
+    const { session, id, answer, etag } = await open(path, offer, peerAddress(req));
     if (res.destroyed) {
       // The client left while the session was being made; nobody else knows its secret.
       await media.closeSession(kind, path, session);
@@ -56,6 +56,8 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
     // An absolute path: it holds behind proxies, and OBS and others take it literally.
     res.setHeader('Location', `/${path}/${kind}/${session}`);
     res.setHeader('ETag', `"${etag}"`);
+    // As MediaMTX: what the API calls the session.
+    res.setHeader('ID', id);
     res.setHeader('Accept-Patch', FRAGMENT);
     res.setHeader('Cache-Control', 'no-store');
     // Not `send`, which would add a charset that some clients do not expect.

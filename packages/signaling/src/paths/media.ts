@@ -12,6 +12,8 @@ export type SessionKind = 'whip' | 'whep';
 export type SessionAnswer = {
   /** Unguessable (128 random bits), the secret in the session URL. */
   readonly session: string;
+  /** Public id, as in SessionInfo. */
+  readonly id: string;
   readonly answer: string;
   /** Strong entity tag of the ICE session, unquoted (RFC 9725 §4.3.1). */
   readonly etag: string;

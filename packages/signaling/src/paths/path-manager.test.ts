@@ -50,7 +50,8 @@ describe('publishing', () => {
       reason: undefined,
     });
     const ids = t.manager.sessions().map(({ id }) => id);
-    expect(new Set(ids).size).toBe(2);
+    expect(ids).toEqual([publisher.id, viewer.id]);
+    expect(new Set([...ids, publisher.session, viewer.session]).size).toBe(4);
     expect(JSON.stringify(t.manager.sessions())).not.toContain(publisher.session);
   });
 

@@ -236,11 +236,11 @@ export class PathManager implements Media {
 
   async #openSession(kind: SessionKind, state: PathState, offer: string, remoteAddr: string): Promise<SessionAnswer> {
     const { entry, shard } = await this.#begin(kind, state, remoteAddr);
-    const { session, slot, etag } = entry;
+    const { session, id, slot, etag } = entry;
     const type = kind === 'whip' ? 'publish' : 'subscribe';
     const request = shard.request({ type, path: state.name, session, slot, offer });
     const { answer } = await this.#orGone(entry, request);
-    return { session, answer, etag };
+    return { session, id, answer, etag };
   }
 
   /** Enters a session and, for a publisher, makes sure that its worker knows the stream. */
