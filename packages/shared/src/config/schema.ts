@@ -135,7 +135,7 @@ export const ConfigSchema = z
     nack: onOff()
       .prefault('off')
       .describe(
-        'Negotiate retransmission and keep a packet history for it. Costs memory and CPU; helps on lossy links.',
+        'Negotiate retransmission with viewers and keep a packet history for it. Costs memory and CPU; helps on lossy links.',
       ),
     rtcpInterval: duration(100, 60_000).prefault('3s').describe('Between RTCP reports of a session.'),
     bufferPool: onOff()

@@ -20,7 +20,7 @@ export type AnswerOptions = AnswerTransport & {
   readonly setup: 'active' | 'passive';
   /** The MediaStream's id, where we send. */
   readonly streamId: string;
-  /** Answer generic NACK too, where offered. */
+  /** Answer generic NACK too, where a viewer offers it. Publishers are never sent one. */
   readonly nack: boolean;
 };
 
@@ -65,7 +65,8 @@ function acceptedMedia(
   if (media.mid !== undefined) lines.push(`a=mid:${media.mid}`);
   lines.push(plan.ssrc === undefined ? 'a=recvonly' : 'a=sendonly', 'a=rtcp-mux');
   if (media.reducedSizeRtcp) lines.push('a=rtcp-rsize');
-  for (const codec of plan.codecs) lines.push(...codecLines(media.kind, codec, options.nack));
+  for (const codec of plan.codecs)
+    lines.push(...codecLines(media.kind, codec, options.nack && plan.ssrc !== undefined));
   // Extensions are stripped towards viewers; a publisher's MID tells its tracks apart on the one transport.
   if (plan.ssrc === undefined && media.midExtensionId !== 0 && sharesTransport) {
     lines.push(`a=extmap:${media.midExtensionId} urn:ietf:params:rtp-hdrext:sdes:mid`);
