@@ -36,6 +36,7 @@ import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
 import { loadDtls } from './session/dtls/secure-channel.ts';
+import { warmUp } from './session/dtls/warm-up.ts';
 import type { Publisher, SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
 
@@ -87,6 +88,7 @@ export class ShardWorker {
     const telemetry = new Telemetry(boot.telemetry);
     const log = portLog(settings.logLevel, post);
     await loadDtls();
+    warmUp(settings.certificate);
     const mux = await UdpMux.open(settings.udp, { telemetry, log, clock: monotonicEpochMs });
     return new ShardWorker(boot, telemetry, log, mux, post);
   }
