@@ -1,14 +1,19 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { FrameSocket } from './frame-socket.ts';
+import { type FrameCarrier, FrameSource, overSrtp, overTcp, overUdp } from './frame-source.ts';
 import { PAYLOAD_TYPE, SPROP } from './packets.ts';
+import { describePeer } from './peer-description.ts';
+import { PeerSocket } from './peer-socket.ts';
+import { exchange } from './signalling.ts';
 
-/** A synthetic camera that publishes by RTSP over TCP. */
+/** A synthetic camera that sends by itself; for those that wait to be dialled see `PullCameras`. */
 export class Camera {
-  readonly frames: FrameSocket;
-  readonly #socket: Socket;
+  readonly frames: FrameSource;
+  readonly #close: () => void;
 
-  static async publish(rtsp: string, path: string, ordinal: number): Promise<Camera> {
+  /** Publishes by RTSP, its media over the same connection or over UDP. */
+  static async publish(rtsp: string, path: string, ordinal: number, lower: 'tcp' | 'udp' = 'tcp'): Promise<Camera> {
     const { hostname, port } = new URL(rtsp.replace('rtsp:', 'http:'));
     const socket = connect(Number(port), hostname);
     socket.setNoDelay(true);
@@ -28,23 +33,72 @@ export class Camera {
     ].join('\r\n');
     const ask = requester(socket);
     await ask('ANNOUNCE', url, ['Content-Type: application/sdp', `Content-Length: ${sdp.length}`], sdp);
-    const setup = await ask('SETUP', `${url}/streamid=0`, [
-      'Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record',
-    ]);
+    const pair = lower === 'udp' ? await bindPair() : undefined;
+    const wanted =
+      pair === undefined
+        ? 'RTP/AVP/TCP;unicast;interleaved=0-1;mode=record'
+        : `RTP/AVP/UDP;unicast;client_port=${pair.port}-${pair.port + 1};mode=record`;
+    const setup = await ask('SETUP', `${url}/streamid=0`, [`Transport: ${wanted}`]);
     const session = /session:\s*([^;\r\n]+)/i.exec(setup)?.[1] ?? '';
     await ask('RECORD', url, [`Session: ${session}`, 'Range: npt=0.000-']);
     socket.on('data', () => {}); // RTCP comes back
     socket.on('error', () => {});
-    return new Camera(socket, ordinal);
+    const serverPort = Number(/server_port=(\d+)/.exec(setup)?.[1]);
+    const carrier = pair === undefined ? overTcp(socket) : overUdp(pair.rtp, serverPort, hostname);
+    return new Camera(carrier, ordinal, () => {
+      pair?.close();
+      socket.destroy();
+    });
   }
 
-  private constructor(socket: Socket, ordinal: number) {
-    this.#socket = socket;
-    this.frames = new FrameSocket(socket, ordinal);
+  /** Publishes by WHIP. */
+  static async whip(web: string, path: string, ordinal: number): Promise<Camera> {
+    const peer = await PeerSocket.open([1]);
+    const { remote } = await exchange(`${web}/${path}/whip`, describePeer(peer, 'sendonly', 'actpass'));
+    const keys = await peer.connect(remote);
+    return new Camera(
+      overSrtp(keys, (datagram) => peer.send(datagram)),
+      ordinal,
+      () => peer.close(),
+    );
+  }
+
+  /** Sends plain RTP to a port of this machine. */
+  static plain(port: number, ordinal: number): Camera {
+    const socket = createSocket('udp4');
+    return new Camera(overUdp(socket, port, '127.0.0.1'), ordinal, () => socket.close());
+  }
+
+  private constructor(carrier: FrameCarrier, ordinal: number, close: () => void) {
+    this.frames = new FrameSource(carrier, ordinal);
+    this.#close = close;
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#close();
+  }
+}
+
+/** RTP on an even port, RTCP, which is not read, on the next (RFC 3550 §11). */
+async function bindPair() {
+  for (;;) {
+    const [rtp, rtcp] = [createSocket('udp4'), createSocket('udp4')];
+    try {
+      rtp.bind(0, '127.0.0.1');
+      await once(rtp, 'listening');
+      const { port } = rtp.address();
+      if (port % 2 !== 0) throw new Error('an odd port');
+      rtcp.bind(port + 1, '127.0.0.1');
+      await once(rtcp, 'listening');
+      const close = () => {
+        rtp.close();
+        rtcp.close();
+      };
+      return { port, rtp, close };
+    } catch {
+      rtp.close();
+      rtcp.close();
+    }
   }
 }
 

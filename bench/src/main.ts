@@ -1,101 +1,92 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { monotonicMicroseconds, printProfiles } from './profile.ts';
-import { PullCameras } from './pull-camera.ts';
-import { printTable } from './report.ts';
-import { ServerProcess } from './server-process.ts';
-import { measure, type Result, WORKLOADS } from './workload.ts';
-
-const SHARDCAST = [
-  '--workers=1',
-  '--webrtcAddress=127.0.0.1:0',
-  '--rtspAddress=127.0.0.1:0',
-  '--api=off',
-  '--metrics=off',
-  '--webrtcLocalUDPAddress=127.0.0.1:0',
-  '--logLevel=error',
-];
-
-/** What `npm start` gives the server's process. */
-const AS_NPM_START = ['--max-semi-space-size=2'];
-
-type Contender = {
-  readonly name: string;
-  readonly script: string;
-  readonly args: readonly string[];
-  readonly nodeArgs: readonly string[];
-  /** The server dials the cameras; the others are published to. */
-  readonly pulls?: boolean;
-};
-const CONTENDERS: readonly Contender[] = [
-  {
-    name: 'stock werift',
-    script: './baseline-server.ts',
-    args: [],
-    nodeArgs: ['--conditions=source', '--import=tsx'],
-  },
-  {
-    name: 'shardcast ASIS',
-    script: '../../packages/signaling/dist/main.js',
-    args: [...SHARDCAST, '--nack=on', '--rtcpInterval=1s', '--bufferPool=off'],
-    nodeArgs: AS_NPM_START,
-  },
-  { name: 'shardcast TOBE', script: '../../packages/signaling/dist/main.js', args: SHARDCAST, nodeArgs: AS_NPM_START },
-  {
-    name: 'shardcast TOBE, pull',
-    script: '../../packages/signaling/dist/main.js',
-    args: SHARDCAST,
-    nodeArgs: AS_NPM_START,
-    pulls: true,
-  },
-];
+import { contenders } from './contenders.ts';
+import { printProfiles } from './profile.ts';
+import { printTables } from './report.ts';
+import type { Result } from './result.ts';
+import { Sink } from './sink.ts';
+import { WORKLOADS } from './workloads/index.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '8' },
     only: { type: 'string', default: '' },
     workload: { type: 'string', default: '' },
+    all: { type: 'boolean', default: false },
+    'fast-path': { type: 'string', default: '' },
+    srtp: { type: 'string', default: 'any' },
     profile: { type: 'boolean', default: false },
+    json: { type: 'string' },
   },
 });
+const fastPath = oneOf('fast-path', values['fast-path'], ['', 'native', 'portable'] as const);
+const profiles = { any: [1, 7], sha1: [1], gcm: [7] } as const;
 const results = new URL('../results/', import.meta.url);
 mkdirSync(results, { recursive: true });
+if (!Sink.build()) console.error('no C compiler: the viewers cost so much that ramps end at the generator');
 
+const names = values.workload.split(',').filter(Boolean);
+const workloads = WORKLOADS.filter(({ name, isQuick }) =>
+  names.length > 0 ? names.includes(name) : values.all || isQuick,
+);
+const isQuick = !values.all && names.length === 0;
+const unknown = names.filter((name) => WORKLOADS.every((workload) => workload.name !== name));
+if (unknown.length > 0) throw new Error(`no workload ${unknown}; there are ${WORKLOADS.map(({ name }) => name)}`);
+
+const settings = {
+  seconds: Number(values.seconds),
+  profiles: profiles[oneOf('srtp', values.srtp, ['any', 'sha1', 'gcm'] as const)],
+  nodeArgs: values.profile ? ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${fileURLToPath(results)}`] : [],
+};
 const measured: Result[] = [];
-for (const workload of WORKLOADS.filter(({ name }) => name.includes(values.workload))) {
-  for (const { name, script, args, nodeArgs, pulls } of CONTENDERS.filter((each) => each.name.includes(values.only))) {
-    const profiling = values.profile
-      ? ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${results.pathname}`]
-      : [];
-    const pulled = pulls === true ? await PullCameras.listen() : undefined;
-    const paths = Array.from({ length: pulled === undefined ? 0 : workload.streams }, (_, i) => `cam${i}`);
-    const sources = paths.map((path) => `--paths.${path}.source=${pulled?.url(path)}`);
-    const server = await ServerProcess.start(script, [...args, ...sources], [...nodeArgs, ...profiling]);
-    let from = 0;
-    let to = 0;
+const candidates = await contenders(fastPath);
+for (const workload of workloads) {
+  for (const contender of candidates) {
+    const { name } = contender;
+    if (!name.includes(values.only) || !contender.intakes.includes(workload.intake)) continue;
+    const only = isQuick ? (workload.quickOnly ?? workload.only) : workload.only;
+    if (only !== undefined && !only.includes(name)) continue;
     try {
-      measured.push(await measure(server, name, workload, Number(values.seconds), pulled));
-      to = monotonicMicroseconds();
-      from = to - Number(values.seconds) * 1e6;
+      const measurement = await workload.measure(contender, settings);
+      measured.push({ workload: workload.name, server: name, ...measurement });
+      console.error(`measured ${workload.name}, ${name}`);
+      if (values.profile && measurement.profiled !== undefined) {
+        printProfiles(results, measurement.profiled.pid, measurement.profiled);
+      }
     } catch (error) {
-      console.error(`${name}, ${workload.name}: ${error instanceof Error ? error.message : error}`);
+      console.error(`failed ${workload.name}, ${name}: ${error instanceof Error ? error.message : error}`);
       process.exitCode = 1;
     }
-    await server.stop();
-    if (values.profile) printProfiles(results, server.pid, { from, to });
-    console.error(`measured ${name}, ${workload.name}`);
   }
 }
 
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-const machine = {
+const run = {
+  date: new Date().toISOString(),
   cpu: cpus()[0]?.model ?? '?',
   cores: cpus().length,
   kernel: release(),
   node: process.version,
-  commit,
+  openssl: process.versions.openssl,
+  commit: execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim(),
+  seconds: settings.seconds,
+  srtp: values.srtp,
 };
-printTable(measured, machine);
-writeFileSync(new URL('latest.json', results), `${JSON.stringify({ machine, measured }, null, 2)}\n`);
+console.log(
+  Object.entries(run)
+    .map((entry) => entry.join(': '))
+    .join(', '),
+);
+printTables(workloads, measured);
+const text = `${JSON.stringify({ run, measured }, null, 2)}\n`;
+writeFileSync(new URL('latest.json', results), text);
+if (values.json !== undefined) writeFileSync(values.json, text);
+process.exit();
+
+function oneOf<const T extends readonly string[]>(option: string, value: string, allowed: T): T[number] {
+  const found = allowed.find((each) => each === value);
+  if (found === undefined) throw new Error(`--${option} is one of ${allowed.filter(Boolean).join(', ')}`);
+  return found;
+}

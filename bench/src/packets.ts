@@ -17,11 +17,14 @@ const PACKETS_OF_FRAME = [4, 4, 5];
 export const SPROP = 'Z0LAHtkAoD2hAAADAAEAAAMAMg8WLkg=,aMuDyyA=';
 const [SPS, PPS] = SPROP.split(',').map((set) => Buffer.from(set, 'base64')) as [Buffer, Buffer];
 
+const MACHINE_ORIGIN_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 /** Writes a stream's RTP packets into interleaved frames (RFC 2326 §10.12), each with a mark that viewers check. */
 export class FrameWriter {
   readonly #ssrc: number;
   #sequence: number;
   #number = 0;
+  #sent = 0;
   #frame: number;
 
   /** @param phase of the GOP */
@@ -34,6 +37,11 @@ export class FrameWriter {
   /** Marked packets written so far, which is the next one's number. */
   get packets(): number {
     return this.#number;
+  }
+
+  /** RTP packets written so far, parameter sets included. */
+  get rtpPackets(): number {
+    return this.#sent;
   }
 
   /** Writes the next frame to `out`, which has room for 8 packets. @returns bytes written. */
@@ -78,6 +86,7 @@ export class FrameWriter {
     out.writeUInt16BE(this.#sequence, start + 2);
     out.writeUInt32BE(timestamp, start + 4);
     out.writeUInt32BE(this.#ssrc, start + 8);
+    this.#sent++;
     this.#sequence = (this.#sequence + 1) & 0xffff;
     return start;
   }
@@ -94,7 +103,7 @@ export function readMark(packet: Buffer, end: number, into: { sentAtMs: number; 
   return true;
 }
 
-/** The clock of sender and viewer, who share a process. */
+/** The clock of cameras and viewers, which may be in different processes: monotonic, of the machine. */
 export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
+  return MACHINE_ORIGIN_MS + performance.now();
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { FrameSocket } from './frame-socket.ts';
+import { FrameSource, overTcp } from './frame-source.ts';
 import { PAYLOAD_TYPE, SPROP } from './packets.ts';
 
 /** All cameras that are pulled: one RTSP server, a path each. */
 export class PullCameras {
   readonly #server: Server;
-  readonly #playing = new Map<string, { socket: Socket; frames: FrameSocket }>();
+  readonly #playing = new Map<string, { socket: Socket; frames: FrameSource }>();
 
   static async listen(): Promise<PullCameras> {
     const cameras = new PullCameras();
@@ -28,7 +28,7 @@ export class PullCameras {
   }
 
   /** Undefined while nobody pulls it. */
-  frames(path: string): FrameSocket | undefined {
+  frames(path: string): FrameSource | undefined {
     return this.#playing.get(path)?.frames;
   }
 
@@ -80,6 +80,6 @@ export class PullCameras {
     headers.push(`Content-Length: ${body.length}`);
     socket.write(['RTSP/1.0 200 OK', `CSeq: ${cseq}`, ...headers, '', body].join('\r\n'));
     const ordinal = Number(/\d+$/.exec(path)?.[0] ?? 0);
-    if (method === 'PLAY') this.#playing.set(path, { socket, frames: new FrameSocket(socket, ordinal) });
+    if (method === 'PLAY') this.#playing.set(path, { socket, frames: new FrameSource(overTcp(socket), ordinal) });
   }
 }

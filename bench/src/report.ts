@@ -1,44 +1,35 @@
-import type { Result } from './workload.ts';
+import type { Result, Workload } from './result.ts';
 
-const COLUMNS = [
-  'workload',
-  'server',
-  'us/packet',
-  'ratio',
-  'CPU %',
-  'KB/unit',
-  'lost',
-  'p50 ms',
-  'p99 ms',
-  'max ms',
-  'RTCP/s',
-];
+/** Others are compared with these. */
+const BASELINES = ['stock werift', 'janus', 'shardcast ASIS'];
 
-/** The table as Markdown, so that it can go into docs/benchmarks.md as it is. */
-export function printTable(results: readonly Result[], machine: Readonly<Record<string, unknown>>): void {
-  console.log(
-    Object.entries(machine)
-      .map(([key, value]) => `${key}: ${value}`)
-      .join(', '),
-  );
-  console.log(`| ${COLUMNS.join(' | ')} |\n|${' --- |'.repeat(COLUMNS.length)}`);
-  for (const result of results) {
-    const baseline = results.find(({ workload, server }) => workload === result.workload && server === 'stock werift');
-    const ratio = baseline === undefined ? '' : (result.cpuMicroseconds / baseline.cpuMicroseconds).toFixed(2);
-    const total = result.forwarded + result.lost;
-    const cells = [
-      result.workload,
-      result.server,
-      result.cpuMicroseconds.toFixed(1),
-      ratio,
-      result.cpuPercent.toFixed(1),
-      (result.bytesPerUnit / 1024).toFixed(0),
-      `${result.lost} of ${total}`,
-      result.latencyMs.p50.toFixed(1),
-      result.latencyMs.p99.toFixed(1),
-      result.latencyMs.max.toFixed(1),
-      result.rtcpPerSecond.toFixed(0),
-    ];
-    console.log(`| ${cells.join(' | ')} |`);
+/** One table a workload as Markdown, so that it can go into docs/benchmarks.md as it is. */
+export function printTables(workloads: readonly Workload[], results: readonly Result[]): void {
+  for (const workload of workloads) {
+    const measured = results.filter((result) => result.workload === workload.name);
+    if (measured.length > 0) printTable(workload, measured);
   }
+}
+
+function printTable({ name, ratioOf }: Workload, results: readonly Result[]): void {
+  const columns = Object.keys(results[0]?.figures ?? {});
+  const baselines = BASELINES.filter(
+    (server) => results.length > 1 && results.some((result) => result.server === server),
+  );
+  const head = [name, ...columns, ...baselines.map((server) => `${ratioOf} / ${server}`)];
+  console.log(`\n| ${head.join(' | ')} |\n|${' --- |'.repeat(head.length)}`);
+  for (const { server, figures } of results) {
+    const values = columns.map((column) => shorten(figures[column] ?? Number.NaN));
+    const ratios = baselines.map((baseline) => ratio(results, ratioOf, figures[ratioOf], baseline));
+    console.log(`| ${[server, ...values, ...ratios].join(' | ')} |`);
+  }
+}
+
+function ratio(results: readonly Result[], column: string, value: number | undefined, baseline: string): string {
+  const of = results.find(({ server }) => server === baseline)?.figures[column];
+  return value === undefined || of === undefined ? '' : (value / of).toFixed(2);
+}
+
+function shorten(value: number): string {
+  return Number.isInteger(value) || Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
 }

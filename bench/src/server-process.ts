@@ -1,76 +1,58 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** To the first processor; the generator has the second. */
-const PINNED = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '0'] : [];
+const HAS_TASKSET = spawnSync('taskset', ['-V']).status === 0;
+const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
+const READY_MS = 20_000;
+const STOP_MS = 10_000;
 
-/** A server under test: a process of its own, pinned to one processor where `taskset` is there. */
+/** A process under test, pinned to processors where `taskset` is there. */
 export class ServerProcess {
-  readonly web: string;
-  readonly rtsp: string;
+  /** The part of its output that said that it is ready. */
+  readonly readyLine: string;
+  readonly pid: number;
   readonly #process: ChildProcess;
 
-  /** @param script relative to this file */
-  static async start(
-    script: string,
-    args: readonly string[],
-    nodeArgs: readonly string[] = [],
-  ): Promise<ServerProcess> {
-    const file = fileURLToPath(new URL(script, import.meta.url));
-    const command = [...PINNED, process.execPath, ...nodeArgs, file, ...args];
-    const child = spawn(command[0] as string, command.slice(1), {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      cwd: fileURLToPath(new URL('../results', import.meta.url)),
-    });
+  /** @param ready matches the output of a server that is ready */
+  static async start(command: readonly string[], processors: string, ready: RegExp): Promise<ServerProcess> {
+    const [program = '', ...args] = HAS_TASKSET ? ['taskset', '-c', processors, ...command] : command;
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: RESULTS });
     const line = await new Promise<string>((resolve, reject) => {
       let out = '';
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new Error(`${command[0]} is not ready in time: ${out.slice(-500)}`));
+      }, READY_MS);
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        out += text;
-        const ready = /^\w+ ready.*$/m.exec(out);
-        if (ready !== null) resolve(ready[0]);
+        out = (out + text).slice(-100_000);
+        const found = ready.exec(out);
+        if (found === null) return;
+        clearTimeout(timer);
+        resolve(found[0]);
       });
-      child.once('exit', (code) => reject(new Error(`${script} exited with ${code}`)));
+      child.once('exit', (code) => reject(new Error(`${command.slice(0, 2).join(' ')} exited with ${code}`)));
       child.once('error', reject);
     });
     return new ServerProcess(child, line);
   }
 
-  private constructor(child: ChildProcess, line: string) {
+  private constructor(child: ChildProcess, readyLine: string) {
     this.#process = child;
-    this.web = /http:\/\/[^\s/]+/.exec(line)?.[0].replace('localhost', '127.0.0.1') ?? '';
-    this.rtsp = /rtsp:\/\/[^\s/]+/.exec(line)?.[0].replace('localhost', '127.0.0.1') ?? '';
+    this.readyLine = readyLine;
+    this.pid = child.pid as number; // set once it has written a line
   }
 
-  get pid(): number {
-    return this.#process.pid as number;
-  }
-
-  /** CPU time of all threads so far, seconds, as the scheduler counts it in ns. */
-  cpuSeconds(): number {
-    const tasks = `/proc/${this.#process.pid}/task`;
-    let nanoseconds = 0;
-    for (const task of readdirSync(tasks)) {
-      try {
-        nanoseconds += Number(readFileSync(`${tasks}/${task}/schedstat`, 'latin1').split(' ', 1)[0]);
-      } catch {
-        // a thread that ended meanwhile
-      }
-    }
-    return nanoseconds / 1e9;
-  }
-
-  /** Resident memory, bytes. */
-  residentBytes(): number {
-    const status = readFileSync(`/proc/${this.#process.pid}/status`, 'latin1');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
   }
 
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const exited = once(this.#process, 'exit');
     this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
     await exited;
+    clearTimeout(timer);
   }
 }

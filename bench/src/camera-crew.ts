@@ -1,0 +1,74 @@
+import { Camera } from './camera.ts';
+import { CameraClock } from './camera-clock.ts';
+import type { FrameSource } from './frame-source.ts';
+import { FRAMES_PER_SECOND } from './packets.ts';
+import type { PullCameras } from './pull-camera.ts';
+import type { ServerUnderTest } from './server-under-test.ts';
+
+/** How cameras reach a server. */
+export type Intake = 'tcp' | 'pull' | 'udp' | 'whip';
+
+/** All cameras of a workload, `cam0` onwards, and their clock. */
+export class CameraCrew {
+  readonly #server: ServerUnderTest;
+  readonly #intake: Intake;
+  readonly #pulled: PullCameras | undefined;
+  readonly #cameras: { readonly frames: FrameSource; close(): void }[] = [];
+  #clock: CameraClock | undefined;
+
+  /** @param pulled with intake `pull`: what the server was told to dial */
+  constructor(server: ServerUnderTest, intake: Intake, pulled?: PullCameras) {
+    this.#server = server;
+    this.#intake = intake;
+    this.#pulled = pulled;
+  }
+
+  get count(): number {
+    return this.#cameras.length;
+  }
+
+  /** RTP packets so far, of all cameras. */
+  get rtpPackets(): number {
+    return this.#cameras.reduce((sum, { frames }) => sum + frames.rtpPackets, 0);
+  }
+
+  /** Of frames that the server did not take in time. */
+  get skippedPackets(): number {
+    return this.#cameras.reduce((sum, { frames }) => sum + frames.skippedPackets, 0);
+  }
+
+  /** Adds cameras; they send from here on. */
+  async add(count: number, framesPerSecond = FRAMES_PER_SECOND): Promise<void> {
+    this.pause();
+    const end = this.#cameras.length + count;
+    while (this.#cameras.length < end) {
+      this.#cameras.push(await this.#connect(`cam${this.#cameras.length}`, this.#cameras.length));
+    }
+    this.#clock = new CameraClock(this.#cameras.length, framesPerSecond, (camera) =>
+      this.#cameras[camera]?.frames.send(),
+    );
+  }
+
+  /** The cameras stay connected and silent. */
+  pause(): void {
+    this.#clock?.stop();
+  }
+
+  close(): void {
+    this.pause();
+    for (const camera of this.#cameras) camera.close();
+    this.#pulled?.close();
+  }
+
+  async #connect(path: string, ordinal: number): Promise<{ readonly frames: FrameSource; close(): void }> {
+    const { plainPort } = this.#server;
+    if (plainPort !== undefined) return Camera.plain(plainPort(ordinal), ordinal);
+    if (this.#intake === 'whip') return Camera.whip(this.#server.web, path, ordinal);
+    if (this.#intake !== 'pull') return Camera.publish(this.#server.rtsp, path, ordinal, this.#intake);
+    for (;;) {
+      const frames = this.#pulled?.frames(path);
+      if (frames !== undefined) return { frames, close: () => {} };
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
