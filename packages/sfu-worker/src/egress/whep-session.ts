@@ -11,6 +11,7 @@ import {
 import { Leg, type LegTransport } from '../forward/leg.ts';
 import type { Reader, Stream } from '../forward/stream.ts';
 import { ntpFromUnixMs, type RtcpVisitor, readRtcp, writeSdesCname, writeSenderReport } from '../rtp/rtcp/index.ts';
+import { freshSsrc } from '../session/fresh-ssrc.ts';
 import type { PeerHandler, PeerSession } from '../session/peer-session.ts';
 import type { MediaPlan } from '../session/sdp/answer.ts';
 import { matchCodec } from '../session/sdp/codec-match.ts';
@@ -61,7 +62,7 @@ export class WhepSession implements Reader, PeerHandler {
       const codec = stream.codec(media.kind);
       const match = codec === undefined ? undefined : matchCodec(media.codecs, codec);
       if (match === undefined) return undefined;
-      const ssrc = randomBytes(4).readUInt32BE() || 1;
+      const ssrc = freshSsrc(tracks.flatMap((track) => track.ssrc ?? []));
       tracks.push({
         kind: media.kind,
         ...(media.mid === undefined ? {} : { mid: media.mid }),

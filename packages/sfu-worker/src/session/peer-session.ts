@@ -26,6 +26,8 @@ const HANDSHAKE_LINGER_MS = 10_000;
 const PROFILES = [1, 7] as const;
 /** SSRCs that a peer may send RTCP under in a session's life. */
 const MAX_RTCP_SENDERS = 128;
+/** RFC 3711 §9.2: as many SRTCP packets go out under one key; then the session is over. */
+const MAX_RTCP_PACKETS = 2 ** 31;
 /** The reason of a session whose peer said close_notify. */
 export const PEER_LEFT = 'the peer left';
 
@@ -165,15 +167,20 @@ export class PeerSession implements MuxEndpoint {
     if (remote !== undefined) this.#context.mux.send(bytes, start, length, remote);
   }
 
-  /** Protects and sends packet[0, length); the bytes are copied first. */
+  /**
+   * Protects and sends packet[0, length); the bytes are copied first. All our SSRCs share the session's one index, so that
+   * no IV (RFC 3711 §4.1.1: SSRC and index) comes twice whatever they are. For a receiver, whose window is of an SSRC (§3.2.3),
+   * the index of each goes up with holes, as it does when packets are lost.
+   */
   sendRtcp(packet: Buffer, length: number): void {
     const sender = this.sender;
     if (this.state !== 'connected' || sender === undefined) return;
+    const index = this.counters[SESSION_COUNTER.RTCP_OUT] as number;
+    if (index >= MAX_RTCP_PACKETS) return; // `tick` ends the session
     const bytes = Buffer.allocUnsafe(length + 32); // cold path: one a session and interval
     packet.copy(bytes, 0, 0, length);
-    const index = this.counters[SESSION_COUNTER.RTCP_OUT] as number;
     this.counters[SESSION_COUNTER.RTCP_OUT] = index + 1;
-    const end = sender.protectRtcp(bytes, length, index % 0x8000_0000);
+    const end = sender.protectRtcp(bytes, length, index);
     this.send(bytes, 0, end);
     this.#count(WORKER.rtcpSent);
   }
@@ -203,6 +210,8 @@ export class PeerSession implements MuxEndpoint {
       if (nowMs - this.#connectedMs > HANDSHAKE_LINGER_MS) this.releaseHandshake();
       if (nowMs - (this.counters[SESSION_COUNTER.LAST_SEEN] as number) > context.consentTimeoutMs) {
         this.close('consent expired: no STUN check from the peer');
+      } else if ((this.counters[SESSION_COUNTER.RTCP_OUT] as number) >= MAX_RTCP_PACKETS) {
+        this.close('its SRTCP indexes are used up');
       }
     }
   }

@@ -4,6 +4,8 @@ import { readRtcp } from '../../src/rtp/rtcp/index.ts';
 import { closeNotify } from '../../src/session/dtls/alert.ts';
 import { PEER_LEFT, type PeerSession } from '../../src/session/peer-session.ts';
 import { SrtpSender } from '../../src/session/srtp/protect.ts';
+import { ReplayWindow } from '../../src/session/srtp/replay-window.ts';
+import { SrtpReceiver } from '../../src/session/srtp/unprotect.ts';
 import { record } from './dtls-records.ts';
 import { connectivityCheck } from './stun-messages.ts';
 import { TestClient } from './test-client.ts';
@@ -246,6 +248,54 @@ describe('attacks on a live session', () => {
     session.peer.onDatagram(record(23, 1, Buffer.alloc(40)));
     expect(session.peer.state).toBe('connecting');
     expect(sfu.count('srtpRejectedAuth')).toBe(0);
+  });
+});
+
+describe('RTCP that a session sends', () => {
+  async function sending() {
+    const sfu = await openSfu();
+    const { session } = await publish(sfu);
+    const { keys } = session.peer.snapshot();
+    if (keys === undefined) throw new Error('connected without keys');
+    const receiver = new SrtpReceiver(keys.profile, keys.localKey, keys.localSalt);
+    const arrived: { ssrc: number; index: number }[] = [];
+    session.peer.send = (bytes, start, length) => {
+      if (bytes.readUInt8(start) < 128) return; // close_notify
+      expect(receiver.unprotectRtcp(bytes, start, start + length)).toBe(start + 8);
+      arrived.push({ ssrc: bytes.readUInt32BE(start + 4), index: receiver.rtcpIndex });
+    };
+    const send = (ssrc: number) => {
+      const report = Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 0]);
+      report.writeUInt32BE(ssrc, 4);
+      session.peer.sendRtcp(report, report.length);
+    };
+    return { sfu, session, arrived, send };
+  }
+
+  test('has no index twice, whichever SSRCs send it, and is fresh to a window an SSRC and to one for all', async () => {
+    const { arrived, send } = await sending();
+    for (const ssrc of [1, 2, 2, 3, 1, 1, 3, 2, 1]) send(ssrc);
+    expect(arrived.map(({ ssrc }) => ssrc)).toEqual([1, 2, 2, 3, 1, 1, 3, 2, 1]);
+    expect(new Set(arrived.map(({ index }) => index)).size).toBe(arrived.length);
+    const windows = new Map<number | 'all', ReplayWindow>();
+    for (const { ssrc, index } of arrived) {
+      for (const of of [ssrc, 'all'] as const) {
+        const window = windows.get(of) ?? new ReplayWindow();
+        windows.set(of, window);
+        expect(window.isFresh(index)).toBe(true);
+        window.add(index);
+      }
+    }
+  });
+
+  test('ends with the last index of 31 bits, and the session with it', async () => {
+    const { sfu, session, arrived, send } = await sending();
+    session.peer.counters[SESSION_COUNTER.RTCP_OUT] = 2 ** 31 - 1;
+    send(1);
+    send(1);
+    expect(arrived).toEqual([{ ssrc: 1, index: 2 ** 31 - 1 }]);
+    sfu.advance(1);
+    expect(sfu.closed.get('publisher')).toMatch(/SRTCP indexes are used up/);
   });
 });
 
