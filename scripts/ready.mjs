@@ -1,7 +1,9 @@
 // Installs when the lock file changed and builds incrementally. `npm start` and `npm test` call it first.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { buildNativeAddon } from './native-addon.mjs';
 import { root } from './paths.mjs';
 import { pnpm } from './pnpm.mjs';
 
@@ -26,14 +28,17 @@ function install() {
   writeFileSync(stamp, key);
 }
 
-function build() {
-  const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
+async function build() {
+  const tsc = spawn(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
-  if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+  const addon = buildNativeAddon();
+  const [status] = await once(tsc, 'close');
+  await addon;
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 checkNode();
 install();
-build();
+await build();

@@ -26,6 +26,7 @@ async function start() {
       certificate: await makeCertificate(),
       rtcpIntervalMs: 100,
       nack: false,
+      fastPath: 'portable' as const,
       bufferPool: true,
       poolSlots: 256,
       udpMaxPayloadSize: 1452,

@@ -16,7 +16,7 @@ import {
 import { monotonicEpochMs } from './clock.ts';
 import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
-import { selectFastPath } from './fastpath/select.ts';
+import { type SelectedPath, selectFastPath } from './fastpath/select.ts';
 import { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
@@ -89,8 +89,20 @@ export class ShardWorker {
     const log = portLog(settings.logLevel, post);
     await loadDtls();
     warmUp(settings.certificate);
-    const mux = await UdpMux.open(settings.udp, { telemetry, log, clock: monotonicEpochMs });
-    return new ShardWorker(boot, telemetry, log, mux, post);
+    const path = selectFastPath(settings, log);
+    const { openSocket } = path;
+    let worker: ShardWorker | undefined;
+    const mux = await UdpMux.open(settings.udp, {
+      telemetry,
+      log,
+      clock: monotonicEpochMs,
+      ...(openSocket === undefined ? {} : { openSocket }),
+      onDrained: () => {
+        if (worker !== undefined) worker.#flush();
+      },
+    });
+    worker = new ShardWorker(boot, telemetry, log, mux, path, post);
+    return worker;
   }
 
   private constructor(
@@ -98,6 +110,7 @@ export class ShardWorker {
     telemetry: Telemetry,
     log: WorkerLog,
     mux: UdpMux,
+    path: SelectedPath,
     post: (event: WorkerEvent) => void,
   ) {
     const { settings } = boot;
@@ -109,7 +122,12 @@ export class ShardWorker {
     this.#guard = new Guard(telemetry, log);
     this.#mux = mux;
     this.#pool = settings.bufferPool ? new PacketPool(settings.poolSlots) : undefined;
-    this.#fastPath = selectFastPath({ pool: this.#pool, queue: mux, telemetry });
+    this.#fastPath = path.fastPath(mux.socket, {
+      pool: this.#pool,
+      telemetry,
+      legs: this.#commons.legs,
+      sessionCounters: boot.sessionCounters,
+    });
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
     this.#streamCpu = new StreamCpu(telemetry);
@@ -117,6 +135,8 @@ export class ShardWorker {
       sessionCounters: boot.sessionCounters,
       certificate: settings.certificate,
       mux,
+      fastPath: this.#fastPath,
+      legs: this.#commons.legs,
       telemetry,
       log,
       clock: monotonicEpochMs,

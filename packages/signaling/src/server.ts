@@ -220,6 +220,7 @@ async function workerSettings(config: Config): Promise<(worker: number) => Worke
     certificate,
     rtcpIntervalMs: config.rtcpInterval,
     nack: config.nack,
+    fastPath: config.fastPath,
     bufferPool: config.bufferPool,
     poolSlots: config.bufferPoolSlots,
     udpMaxPayloadSize: config.udpMaxPayloadSize,

@@ -9,6 +9,7 @@ export function workerSettings(worker: number): WorkerSettings {
     certificate: { certPem: '', keyPem: '', signatureHash: { hash: 4, signature: 3 }, fingerprint: '' },
     rtcpIntervalMs: 3000,
     nack: false,
+    fastPath: 'portable',
     bufferPool: true,
     poolSlots: 16,
     udpMaxPayloadSize: 1452,

@@ -8,7 +8,7 @@ import {
   type TrackSnapshot,
   WORKER,
 } from '@shardcast/shared';
-import { Leg, type LegTransport } from '../forward/leg.ts';
+import { Leg } from '../forward/leg.ts';
 import type { Reader, Stream } from '../forward/stream.ts';
 import { ntpFromUnixMs, type RtcpVisitor, readRtcp, writeSdesCname, writeSenderReport } from '../rtp/rtcp/index.ts';
 import { freshSsrc } from '../session/fresh-ssrc.ts';
@@ -125,15 +125,8 @@ export class WhepSession implements Reader, PeerHandler {
   // --- PeerHandler
 
   onConnected(): void {
-    const sender = this.peer.sender;
-    if (sender === undefined) return;
-    const peer = this.peer;
-    const transport: LegTransport = {
-      protectRun: (run, headerLength) => sender.protectRun(run, headerLength),
-      send: (bytes, start, length) => peer.send(bytes, start, length),
-    };
     this.#tracks.forEach((track, index) => {
-      this.legs[track.kind] = this.#makeLeg(track, index, transport);
+      this.legs[track.kind] = this.#makeLeg(track, index);
     });
     this.#stream.addReader(this);
   }
@@ -146,6 +139,10 @@ export class WhepSession implements Reader, PeerHandler {
   }
   onClosed(reason: string): void {
     this.#stream.removeReader(this);
+    for (const kind of MEDIA_KINDS) {
+      this.legs[kind]?.close();
+      delete this.legs[kind];
+    }
     this.#onClosed(reason);
   }
   describeTracks(): TrackSnapshot[] {
@@ -181,11 +178,12 @@ export class WhepSession implements Reader, PeerHandler {
     if (end > 0) this.peer.sendRtcp(this.#report, end);
   }
 
-  #makeLeg(track: TrackSnapshot, index: number, transport: LegTransport): Leg {
+  #makeLeg(track: TrackSnapshot, index: number): Leg {
     const [codec] = track.codecs;
     if (codec === undefined) throw new TypeError('a negotiated track has a codec');
     const leg = new Leg({
-      transport,
+      table: this.#context.legs,
+      channel: this.peer.mediaChannel,
       ssrc: track.ssrc ?? 1,
       payloadType: track.payloadType,
       codec,

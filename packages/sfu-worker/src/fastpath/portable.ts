@@ -1,8 +1,10 @@
 import { type Telemetry, TRACK_COUNTER, trackCounter, WORKER } from '@shardcast/shared';
-import type { Leg, OutgoingRun } from '../forward/leg.ts';
+import type { Leg } from '../forward/leg.ts';
+import type { LegGroup } from '../forward/leg-group.ts';
 import { PACKET, type PacketBatch } from '../forward/packet-batch.ts';
 import { type PacketPool, SLOT_BYTES, SLOT_HEADROOM } from '../forward/packet-pool.ts';
-import type { FastPath } from './fast-path.ts';
+import type { PacketRun } from '../session/srtp/protect.ts';
+import type { Destination, FastPath } from './fast-path.ts';
 
 const HEADER_BYTES = 12;
 /** AEAD_AES_128_GCM's tag, the longer one (RFC 7714 §14.2). */
@@ -11,37 +13,72 @@ const MAX_TAG_BYTES = 16;
 /** Packets protected in one call: a frame, or a good part of a large one. */
 const RUN_PACKETS = 32;
 
-/** How many datagrams the socket still holds: 0 means that every slot may be reused. */
-export interface DatagramQueue {
+/** The socket, as the portable path needs it. */
+export interface DatagramSink {
+  /** Datagrams that it still holds: 0 means that every slot may be reused. */
   readonly queued: number;
+  /** Borrows the bytes until `queued` is 0. Never throws. */
+  send(bytes: Buffer, start: number, length: number, destination: Destination): void;
 }
+
+/** What a session's packets are protected with. */
+type RunProtector = { protectRun(run: PacketRun, headerLength: number): void };
+
+type Channel = { readonly sender: RunProtector; destination: Destination | undefined };
 
 /** The media path in TypeScript: always there, and the reference for any other. */
 export class PortableFastPath implements FastPath {
   readonly name = 'portable';
+  /** AES128_CM_HMAC_SHA1_80 costs a third of GCM, for which node:crypto needs an object a packet (docs/benchmarks.md). */
+  readonly profiles = [1, 7] as const;
   /** Undefined allocates a buffer a packet, for comparison only (`bufferPool: off`). */
   readonly #pool: PacketPool | undefined;
-  readonly #queue: DatagramQueue;
+  readonly #socket: DatagramSink;
   readonly #telemetry: Telemetry;
-  readonly #run: OutgoingRun;
-  readonly #one: OutgoingRun = makeRun(Buffer.alloc(0), 1);
+  readonly #run: PacketRun;
+  readonly #one: PacketRun = makeRun(Buffer.alloc(0), 1);
   readonly #unpooled: Buffer[] = [];
+  readonly #channels: (Channel | undefined)[] = [];
   #lastTimestamp = 0;
 
-  constructor(pool: PacketPool | undefined, queue: DatagramQueue, telemetry: Telemetry) {
+  constructor(pool: PacketPool | undefined, socket: DatagramSink, telemetry: Telemetry) {
     this.#pool = pool;
-    this.#queue = queue;
+    this.#socket = socket;
     this.#telemetry = telemetry;
     this.#run = makeRun(pool?.bytes ?? Buffer.alloc(0), Math.min(RUN_PACKETS, pool?.slots ?? RUN_PACKETS));
   }
 
-  forward(batch: PacketBatch, legs: readonly Leg[], nowMs: number, timestamps?: Float64Array): number {
+  openChannel(sender: RunProtector): number {
+    const free = this.#channels.indexOf(undefined);
+    const channel = free < 0 ? this.#channels.length : free;
+    this.#channels[channel] = { sender, destination: undefined };
+    return channel;
+  }
+
+  setDestination(channel: number, destination: Destination): void {
+    const known = this.#channels[channel];
+    if (known !== undefined) known.destination = destination;
+  }
+
+  closeChannel(channel: number): void {
+    if (channel < this.#channels.length) this.#channels[channel] = undefined;
+  }
+
+  opener(): undefined {
+    return undefined;
+  }
+
+  forward(batch: PacketBatch, group: LegGroup, nowMs: number, timestamps?: Float64Array): number {
+    const { legs } = group;
     let sent = 0;
     for (let i = 0; i < legs.length; i++) sent += this.#forwardTo(legs[i] as Leg, batch, nowMs, timestamps);
     return sent;
   }
 
   #forwardTo(leg: Leg, batch: PacketBatch, nowMs: number, timestamps: Float64Array | undefined): number {
+    const channel = this.#channels[leg.channel];
+    const destination = channel?.destination;
+    if (channel === undefined || destination === undefined) return 0;
     const pool = this.#pool;
     const counters = leg.counters;
 
@@ -56,16 +93,16 @@ export class PortableFastPath implements FastPath {
     const run = this.#run;
     for (let first = 0; first < batch.count; first += run.starts.length) {
       run.count = 0;
-      if (pool !== undefined && this.#queue.queued === 0) pool.releaseAll();
+      if (pool !== undefined && this.#socket.queued === 0) pool.releaseAll();
       const end = Math.min(batch.count, first + run.starts.length);
       for (let i = first; i < end; i++) octets += this.#build(leg, batch, i, timestamps ?? batch.timestamp);
       if (pool === undefined) {
-        sent += this.#sendUnpooled(leg);
+        sent += this.#sendUnpooled(channel.sender, destination);
         continue;
       }
-      leg.transport.protectRun(run, HEADER_BYTES);
+      channel.sender.protectRun(run, HEADER_BYTES);
       for (let i = 0; i < run.count; i++) {
-        leg.transport.send(run.bytes, run.starts[i] as number, run.lengths[i] as number);
+        this.#socket.send(run.bytes, run.starts[i] as number, run.lengths[i] as number, destination);
       }
       sent += run.count;
     }
@@ -101,6 +138,7 @@ export class PortableFastPath implements FastPath {
     const slot = this.#pool === undefined ? SLOT_HEADROOM : this.#pool.acquire();
     if (slot < 0) {
       this.#count(WORKER.droppedNoSlot);
+      leg.isStarved = true;
       return 0;
     }
     const index = trackIndex + leg.indexDelta;
@@ -121,7 +159,7 @@ export class PortableFastPath implements FastPath {
   }
 
   /** `bufferPool: off`: each packet has memory of its own and is protected by itself, as servers without a pool do. */
-  #sendUnpooled(leg: Leg): number {
+  #sendUnpooled(sender: RunProtector, destination: Destination): number {
     const one = this.#one;
     one.count = 1;
     for (let i = 0; i < this.#run.count; i++) {
@@ -129,8 +167,8 @@ export class PortableFastPath implements FastPath {
       one.starts[0] = this.#run.starts[i] as number;
       one.lengths[0] = this.#run.lengths[i] as number;
       one.indexes[0] = this.#run.indexes[i] as number;
-      leg.transport.protectRun(one, HEADER_BYTES);
-      leg.transport.send(one.bytes, one.starts[0], one.lengths[0]);
+      sender.protectRun(one, HEADER_BYTES);
+      this.#socket.send(one.bytes, one.starts[0], one.lengths[0], destination);
     }
     const sent = this.#run.count;
     this.#unpooled.length = 0;
@@ -142,7 +180,7 @@ export class PortableFastPath implements FastPath {
   }
 }
 
-function makeRun(bytes: Buffer, packets: number): OutgoingRun {
+function makeRun(bytes: Buffer, packets: number): PacketRun {
   return {
     bytes,
     starts: new Int32Array(packets),

@@ -1,24 +1,5 @@
 import { type CodecParameters, TRACK_COUNTER, trackCounter } from '@shardcast/shared';
-
-/** Outgoing RTP packets of one leg, built one behind the other in slots. A structure of arrays, reused. */
-export type OutgoingRun = {
-  /** SLOT_HEADROOM bytes before each packet and 16 behind it are free. */
-  bytes: Buffer;
-  readonly starts: Int32Array;
-  /** Before `protectRun` the RTP length, after it the SRTP length. */
-  readonly lengths: Int32Array;
-  /** SRTP packet indexes. */
-  readonly indexes: Float64Array;
-  count: number;
-};
-
-/** What a leg's packets are protected with and where they go; the session owns it. */
-export interface LegTransport {
-  /** Protects the run's packets in place; all have a header of `headerLength` bytes. */
-  protectRun(run: OutgoingRun, headerLength: number): void;
-  /** Hands bytes to the socket, which may keep them until `DatagramQueue.queued` is 0. */
-  send(bytes: Buffer, start: number, length: number): void;
-}
+import { LEG, LEG_DOUBLES, type LegTable } from './leg-table.ts';
 
 /** A leg's progress: it waits for a keyframe, catches up from the cache, or gets packets as they come. */
 export type LegState = 'waiting' | 'catching-up' | 'live';
@@ -28,22 +9,17 @@ export type LegState = 'waiting' | 'catching-up' | 'live';
  * are in the session's shared counters and are written before they are used.
  */
 export class Leg {
-  readonly transport: LegTransport;
-  readonly ssrc: number;
-  readonly payloadType: number;
+  /** Its row in the table. */
+  readonly row: number;
+  readonly #table: LegTable;
   /** What the viewer negotiated. */
   readonly codec: CodecParameters;
   readonly counters: Float64Array;
   readonly track: number;
 
   state: LegState = 'waiting';
-  /** Output packet index minus track packet index. */
-  indexDelta = 0;
-  /** Track index of the first packet that this leg may see; what is older came before its keyframe. */
-  firstIndex = Number.POSITIVE_INFINITY;
   /** Retransmission is possible from this track index on. */
   liveFrom = Number.POSITIVE_INFINITY;
-  timestampOffset: number;
 
   /** Catching up: next packet of the cache and its generation. */
   cursor = 0;
@@ -57,8 +33,10 @@ export class Leg {
   /** When the viewer subscribed, for the first-frame histogram; NaN once observed. */
   joinedAtMs: number;
 
+  /** @param options.channel of the session in the media path; @param options.counters the session's shared ones */
   constructor(options: {
-    transport: LegTransport;
+    table: LegTable;
+    channel: number;
     ssrc: number;
     payloadType: number;
     codec: CodecParameters;
@@ -66,14 +44,50 @@ export class Leg {
     track: number;
     joinedAtMs: number;
   }) {
-    this.transport = options.transport;
-    this.ssrc = options.ssrc;
-    this.payloadType = options.payloadType;
+    this.#table = options.table;
+    this.row = options.table.acquire();
     this.codec = options.codec;
     this.counters = options.counters;
     this.track = options.track;
     this.joinedAtMs = options.joinedAtMs;
-    this.timestampOffset = this.counter(TRACK_COUNTER.TIMESTAMP_OFFSET);
+    this.#set(LEG.CHANNEL, options.channel);
+    this.#set(LEG.SSRC, options.ssrc);
+    this.#set(LEG.PAYLOAD_TYPE, options.payloadType);
+    const inWorker = options.counters.byteOffset / Float64Array.BYTES_PER_ELEMENT;
+    this.#set(LEG.COUNTERS, inWorker + trackCounter(options.track, 0));
+    this.#set(LEG.FIRST_INDEX, Number.POSITIVE_INFINITY);
+    this.#set(LEG.TIMESTAMP_OFFSET, this.counter(TRACK_COUNTER.TIMESTAMP_OFFSET));
+  }
+
+  get channel(): number {
+    return this.#get(LEG.CHANNEL);
+  }
+  get ssrc(): number {
+    return this.#get(LEG.SSRC);
+  }
+  get payloadType(): number {
+    return this.#get(LEG.PAYLOAD_TYPE);
+  }
+  /** Output packet index minus track packet index. */
+  get indexDelta(): number {
+    return this.#get(LEG.INDEX_DELTA);
+  }
+  /** Track index of the first packet that this leg may see; what is older came before its keyframe. */
+  get firstIndex(): number {
+    return this.#get(LEG.FIRST_INDEX);
+  }
+  get timestampOffset(): number {
+    return this.#get(LEG.TIMESTAMP_OFFSET);
+  }
+  set timestampOffset(offset: number) {
+    this.#set(LEG.TIMESTAMP_OFFSET, offset);
+  }
+  /** A packet was dropped for want of room. */
+  get isStarved(): boolean {
+    return this.#get(LEG.STARVED) !== 0;
+  }
+  set isStarved(isStarved: boolean) {
+    this.#set(LEG.STARVED, isStarved ? 1 : 0);
   }
 
   /** RTP clock rate, Hz. */
@@ -90,8 +104,21 @@ export class Leg {
 
   /** The next packet out follows the last one sent without a gap, whatever track index it has. */
   startAt(trackIndex: number): void {
-    this.indexDelta = this.counter(TRACK_COUNTER.OUT) - trackIndex;
-    this.firstIndex = trackIndex;
-    this.setCounter(TRACK_COUNTER.INDEX_DELTA, this.indexDelta);
+    const delta = this.counter(TRACK_COUNTER.OUT) - trackIndex;
+    this.#set(LEG.INDEX_DELTA, delta);
+    this.#set(LEG.FIRST_INDEX, trackIndex);
+    this.setCounter(TRACK_COUNTER.INDEX_DELTA, delta);
+  }
+
+  /** Gives the row back: once, and with the leg in no group. */
+  close(): void {
+    this.#table.release(this.row);
+  }
+
+  #get(column: number): number {
+    return this.#table.rows[this.row * LEG_DOUBLES + column] as number;
+  }
+  #set(column: number, value: number): void {
+    this.#table.rows[this.row * LEG_DOUBLES + column] = value;
   }
 }

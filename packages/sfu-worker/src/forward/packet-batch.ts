@@ -6,6 +6,9 @@ export const PACKET = {
   KEYFRAME_START: 2,
 } as const;
 
+/** A packet in all columns: index, timestamp, start, end, flags. */
+export const PACKET_BYTES = 8 + 8 + 4 + 4 + 1;
+
 /** Packets a batch: a 1 Mbit/s frame has 4 or 5, a 4K keyframe several batches. */
 export const BATCH_PACKETS = 64;
 
@@ -20,6 +23,8 @@ export class PacketBatch {
   count = 0;
   /** The largest index in the batch, -1 when empty: packets may be out of order. */
   highestIndex = -1;
+  /** All columns below, one behind the other, for a media path that reads memory (native/src/layout.h). */
+  readonly columns: Uint8Array;
   /** Whose bytes; entries past `count` may be stale. */
   readonly buffers: Buffer[];
   readonly payloadStart: Int32Array;
@@ -33,11 +38,13 @@ export class PacketBatch {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.buffers = new Array<Buffer>(capacity).fill(Buffer.alloc(0));
-    this.payloadStart = new Int32Array(capacity);
-    this.payloadEnd = new Int32Array(capacity);
-    this.index = new Float64Array(capacity);
-    this.timestamp = new Float64Array(capacity);
-    this.flags = new Uint8Array(capacity);
+    const memory = new ArrayBuffer(capacity * PACKET_BYTES);
+    this.columns = new Uint8Array(memory);
+    this.index = new Float64Array(memory, 0, capacity);
+    this.timestamp = new Float64Array(memory, 8 * capacity, capacity);
+    this.payloadStart = new Int32Array(memory, 16 * capacity, capacity);
+    this.payloadEnd = new Int32Array(memory, 20 * capacity, capacity);
+    this.flags = new Uint8Array(memory, 24 * capacity, capacity);
   }
 
   get isFull(): boolean {

@@ -1,8 +1,7 @@
 import { ShardcastError, STREAM, Telemetry } from '@shardcast/shared';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { PortableFastPath } from '../fastpath/portable.ts';
+import { PlainPath } from '../../test/fastpath/plain-path.ts';
 import type { SourceDescription, SourceSink, Upstream } from './ingest.ts';
-import { Leg } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
 import { type Reader, Stream } from './stream.ts';
 import { TrackCommons } from './track-viewers.ts';
@@ -23,6 +22,7 @@ const VP8: SourceDescription = {
 
 let nowMs: number;
 let telemetry: Telemetry;
+let plain: PlainPath;
 let events: string[];
 let stream: Stream;
 let upstream: { keyframes: number; rtcp: Buffer[]; closed: string[] };
@@ -30,13 +30,14 @@ let upstream: { keyframes: number; rtcp: Buffer[]; closed: string[] };
 beforeEach(() => {
   nowMs = 1000;
   telemetry = new Telemetry(Telemetry.allocate());
+  plain = new PlainPath(new PacketPool(32), telemetry);
   events = [];
   upstream = { keyframes: 0, rtcp: [], closed: [] };
   const log = { error: () => {}, warn: (m: string) => events.push(`warn ${m}`), info: () => {}, debug: () => {} };
   stream = new Stream({
     path: 'cam',
     slot: 3,
-    fastPath: new PortableFastPath(new PacketPool(32), { queued: 0 }, telemetry),
+    fastPath: plain.path,
     telemetry,
     cacheLimits: { maxBytes: 1 << 20, maxAgeMs: 10_000 },
     commons: new TrackCommons(),
@@ -59,7 +60,6 @@ const tap: Upstream = {
 };
 
 function viewer(onSend: () => void = () => undefined): Reader & { sent: number; closed: string[] } {
-  const counters = new Float64Array(24);
   const reader = {
     sent: 0,
     closed: [] as string[],
@@ -67,21 +67,13 @@ function viewer(onSend: () => void = () => undefined): Reader & { sent: number; 
     close: (r: string) => void reader.closed.push(r),
   };
   reader.legs = {
-    video: new Leg({
-      transport: {
-        protectRun: () => {},
-        send: () => {
-          reader.sent++;
-          onSend();
-        },
+    video: plain.open(
+      () => {
+        reader.sent++;
+        onSend();
       },
-      ssrc: 1,
-      payloadType: 100,
-      codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
-      counters,
-      track: 0,
-      joinedAtMs: nowMs,
-    }),
+      { ssrc: 1, joinedAtMs: nowMs },
+    ),
   };
   return reader;
 }

@@ -3,6 +3,8 @@ import type { FastPath } from '../fastpath/fast-path.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { KeyframeCache, type KeyframeCacheLimits } from './keyframe-cache.ts';
 import type { Leg } from './leg.ts';
+import { LegGroup } from './leg-group.ts';
+import { LegTable } from './leg-table.ts';
 import { BATCH_PACKETS, PacketBatch } from './packet-batch.ts';
 import type { PacketHistory } from './packet-history.ts';
 
@@ -18,6 +20,7 @@ const CATCH_UP_BYTES = 48 * 1024;
 /** Scratch and memory that all tracks of a worker share: one works at a time. */
 export class TrackCommons {
   readonly chunks = new ChunkPool();
+  readonly legs = new LegTable();
   readonly batch = new PacketBatch(4 * BATCH_PACKETS);
   readonly timestamps = new Float64Array(4 * BATCH_PACKETS);
 }
@@ -44,8 +47,7 @@ export class TrackViewers {
   readonly #cache: KeyframeCache;
   readonly #batch: PacketBatch;
   readonly #times: Float64Array;
-  readonly #one: Leg[] = [];
-  readonly #live: Leg[] = [];
+  readonly #live = new LegGroup();
   readonly #joining: Leg[] = [];
   readonly #base: number;
 
@@ -79,15 +81,17 @@ export class TrackViewers {
   }
 
   remove(leg: Leg): void {
-    remove(this.#live, leg);
+    this.#live.remove(leg);
     remove(this.#joining, leg);
   }
 
   /** Sends a batch to all that are live, and keeps it for those who join. */
   forward(batch: PacketBatch, nowMs: number): void {
     if (batch.startsWithKeyframe && this.#joining.length > 0) this.#promote(batch, nowMs);
-    const sent = this.#live.length === 0 ? 0 : this.#options.fastPath.forward(batch, this.#live, nowMs);
-    this.#countOut(batch, sent, this.#live.length);
+    const legs = this.#live.size;
+    const sent = legs === 0 ? 0 : this.#options.fastPath.forward(batch, this.#live, nowMs);
+    this.#countOut(batch, sent, legs);
+    if (sent < legs * batch.count) this.#restStarved();
     this.#options.history?.append(batch);
     this.#cache.append(batch, nowMs);
     this.#countCache();
@@ -118,7 +122,7 @@ export class TrackViewers {
     const step = Math.floor((leg.clockRate * RECOVERY_SPAN_SECONDS) / (cache.frames + 1));
     if (step < 1) return false;
     leg.recoveredAtMs = nowMs;
-    remove(this.#live, leg);
+    this.#live.remove(leg);
     this.#joining.push(leg);
     leg.backlogStep = step;
     leg.backlogTimestamp = cache.newestTimestamp + cache.frames * step;
@@ -135,8 +139,7 @@ export class TrackViewers {
     if (index < leg.liveFrom) return;
     this.#batch.clear();
     if (!history.find(index, this.#batch)) return;
-    this.#one[0] = leg;
-    this.#options.fastPath.forward(this.#batch, this.#one, nowMs);
+    this.#options.fastPath.forward(this.#batch, LegGroup.of(leg), nowMs);
     this.#batch.clear();
   }
 
@@ -154,7 +157,7 @@ export class TrackViewers {
       leg.state = 'live';
       leg.startAt(first);
       leg.liveFrom = first;
-      this.#live.push(leg);
+      this.#live.add(leg);
       this.#observeFirstFrame(leg, nowMs);
     }
   }
@@ -183,10 +186,15 @@ export class TrackViewers {
         leg.startAt(batch.index[0] as number);
         this.#observeFirstFrame(leg, nowMs);
       }
-      this.#one[0] = leg;
-      const sent = this.#options.fastPath.forward(batch, this.#one, nowMs, this.#times);
+      const sent = this.#options.fastPath.forward(batch, LegGroup.of(leg), nowMs, this.#times);
       this.#countOut(batch, sent, 1);
       batch.clear();
+      if (leg.isStarved) {
+        leg.isStarved = false;
+        leg.state = 'waiting';
+        this.#options.onKeyframeWanted();
+        return;
+      }
     }
     if (leg.cursor < cache.packets) return;
     if (cache.isKeyframeOnly) {
@@ -198,7 +206,7 @@ export class TrackViewers {
     leg.state = 'live';
     leg.liveFrom = cache.highestIndex + 1;
     remove(this.#joining, leg);
-    this.#live.push(leg);
+    this.#live.add(leg);
   }
 
   /** Frames that were there before the viewer are played in fast motion, so that he ends up at the live edge. */
@@ -208,6 +216,21 @@ export class TrackViewers {
       const timestamp = age < 0 ? (batch.timestamp[i] as number) : leg.backlogTimestamp - age * leg.backlogStep;
       this.#times[i] = timestamp < 0 ? timestamp + 0x1_0000_0000 : timestamp % 0x1_0000_0000;
     }
+  }
+
+  /** Who lost a packet to a full socket cannot decode what follows: nothing more is sent before the next keyframe. */
+  #restStarved(): void {
+    let any = false;
+    for (const leg of [...this.#live.legs]) {
+      if (!leg.isStarved) continue;
+      leg.isStarved = false;
+      if (this.#options.kind !== 'video') continue;
+      this.#live.remove(leg);
+      this.#joining.push(leg);
+      leg.state = 'waiting';
+      any = true;
+    }
+    if (any) this.#options.onKeyframeWanted();
   }
 
   #observeFirstFrame(leg: Leg, nowMs: number): void {

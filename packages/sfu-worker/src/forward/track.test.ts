@@ -1,8 +1,8 @@
 import { Telemetry, TRACK_COUNTER, WORKER } from '@shardcast/shared';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PortableFastPath } from '../fastpath/portable.ts';
-import { Leg, type OutgoingRun } from './leg.ts';
+import { PlainPath } from '../../test/fastpath/plain-path.ts';
+import type { Leg } from './leg.ts';
 import { PacketPool } from './packet-pool.ts';
 import { Track } from './track.ts';
 import { TrackCommons } from './track-viewers.ts';
@@ -12,8 +12,12 @@ type Received = { sequence: number; timestamp: number; marker: boolean; ssrc: nu
 
 const MAX_PAYLOAD = 1200;
 
+/** Of the track made last. */
+let plain: PlainPath;
+
 function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; parameterSets?: Buffer[] } = {}) {
   const telemetry = new Telemetry(Telemetry.allocate());
+  plain = new PlainPath(new PacketPool(64), telemetry);
   let keyframesWanted = 0;
   const track = new Track(
     {
@@ -24,7 +28,7 @@ function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; par
     },
     {
       kind: 'video',
-      fastPath: new PortableFastPath(new PacketPool(64), { queued: 0 }, telemetry),
+      fastPath: plain.path,
       telemetry,
       slot: 0,
       cacheLimits: { maxBytes: options.cacheBytes ?? 1 << 20, maxAgeMs: 10_000 },
@@ -39,33 +43,19 @@ function makeTrack(options: { maxPayloadBytes?: number; cacheBytes?: number; par
 
 function makeViewer(out = 100): { leg: Leg; received: Received[] } {
   const received: Received[] = [];
-  let run: OutgoingRun | undefined;
-  let next = 0;
-  const counters = new Float64Array(24);
-  const leg = new Leg({
-    transport: {
-      protectRun: (protectedRun) => {
-        run = protectedRun;
-        next = 0;
-      },
-      send: (bytes, start, length) => {
-        received.push({
-          sequence: bytes.readUInt16BE(start + 2),
-          timestamp: bytes.readUInt32BE(start + 4),
-          marker: ((bytes[start + 1] as number) & 0x80) !== 0,
-          ssrc: bytes.readUInt32BE(start + 8),
-          payload: Buffer.from(bytes.subarray(start + 12, start + length)),
-          index: run?.indexes[next++] ?? -1,
-        });
-      },
+  const leg = plain.open(
+    ({ bytes, start, length, index }) => {
+      received.push({
+        sequence: bytes.readUInt16BE(start + 2),
+        timestamp: bytes.readUInt32BE(start + 4),
+        marker: ((bytes[start + 1] as number) & 0x80) !== 0,
+        ssrc: bytes.readUInt32BE(start + 8),
+        payload: Buffer.from(bytes.subarray(start + 12, start + length)),
+        index,
+      });
     },
-    ssrc: 0xcafe,
-    payloadType: 102,
-    codec: { name: 'H264', clockRate: 90_000, fmtp: 'packetization-mode=1' },
-    counters,
-    track: 0,
-    joinedAtMs: 0,
-  });
+    { ssrc: 0xcafe, payloadType: 102 },
+  );
   leg.setCounter(TRACK_COUNTER.OUT, out);
   return { leg, received };
 }

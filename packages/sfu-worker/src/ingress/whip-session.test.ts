@@ -27,13 +27,15 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
   const telemetry = new Telemetry(Telemetry.allocate());
   const clock = () => 0;
   mux = await UdpMux.open({ host: '127.0.0.1', port: 0 }, { telemetry, log, clock });
+  const fastPath = new PortableFastPath(new PacketPool(32), mux, telemetry);
+  const commons = new TrackCommons();
   const stream = new Stream({
     path: 'cam',
     slot: 0,
-    fastPath: new PortableFastPath(new PacketPool(32), { queued: 0 }, telemetry),
+    fastPath,
     telemetry,
     cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
-    commons: new TrackCommons(),
+    commons,
     maxPayloadBytes: 1200,
     nack: false,
     publisherGraceMs: 0,
@@ -47,6 +49,8 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
     sessionCounters: new SharedArrayBuffer(SESSION_DOUBLES * Float64Array.BYTES_PER_ELEMENT),
     certificate,
     mux,
+    fastPath,
+    legs: commons.legs,
     telemetry,
     log,
     clock,

@@ -7,6 +7,7 @@ import {
   type TrackSnapshot,
   WORKER,
 } from '@shardcast/shared';
+import type { FastPath } from '../fastpath/fast-path.ts';
 import type { WorkerLog } from '../log.ts';
 import { closeNotify, readAlert } from './dtls/alert.ts';
 import type { Certificate } from './dtls/certificate.ts';
@@ -19,11 +20,6 @@ import type { MuxEndpoint, RemoteAddress, UdpMux } from './udp-mux.ts';
 
 /** After the handshake its last flight may be asked for again: keep the state this long. */
 const HANDSHAKE_LINGER_MS = 10_000;
-/**
- * Best first: 1 = AES128_CM_HMAC_SHA1_80 costs the portable media path a third of 7 = AEAD_AES_128_GCM, for which
- * node:crypto needs a cipher object a packet (docs/benchmarks.md).
- */
-const PROFILES = [1, 7] as const;
 /** SSRCs that a peer may send RTCP under in a session's life. */
 const MAX_RTCP_SENDERS = 128;
 /** RFC 3711 §9.2: as many SRTCP packets go out under one key; then the session is over. */
@@ -51,6 +47,7 @@ export type PeerContext = {
   readonly sessionCounters: SharedArrayBuffer;
   readonly certificate: Certificate;
   readonly mux: UdpMux;
+  readonly fastPath: FastPath;
   readonly telemetry: Telemetry;
   readonly log: WorkerLog;
   /** Monotonic ms since the epoch. */
@@ -92,6 +89,8 @@ export class PeerSession implements MuxEndpoint {
   state: 'connecting' | 'connected' | 'closed' = 'connecting';
   sender: SrtpSender | undefined;
   receiver: SrtpReceiver | undefined;
+  /** In the media path, for legs; -1 before the keys are there. */
+  mediaChannel = -1;
   readonly #context: PeerContext;
   readonly #handler: PeerHandler;
   readonly #bornMs: number;
@@ -126,7 +125,7 @@ export class PeerSession implements MuxEndpoint {
     this.#channel = new SecureChannel({
       active: peer.active,
       certificate: context.certificate,
-      profiles: PROFILES,
+      profiles: context.fastPath.profiles,
       fingerprint: peer.peerFingerprint,
       send: (record) => this.send(record, 0, record.length),
       onReady: (keys) => this.#connected(keys),
@@ -148,6 +147,7 @@ export class PeerSession implements MuxEndpoint {
     // ICE-lite (RFC 8445 §7.3): the controlling side nominates; before that the first valid pair serves.
     if (this.#remote === undefined || (request.useCandidate && remote !== this.#remote)) {
       this.#remote = remote;
+      if (this.mediaChannel >= 0) this.#context.fastPath.setDestination(this.mediaChannel, remote);
       this.snapshotChanged();
     }
     this.#channel?.start();
@@ -260,6 +260,8 @@ export class PeerSession implements MuxEndpoint {
     this.#channel = undefined;
     this.#context.mux.unregister(this);
     this.#handler.onClosed(reason);
+    if (this.mediaChannel >= 0) this.#context.fastPath.closeChannel(this.mediaChannel);
+    this.mediaChannel = -1;
   }
 
   #dispatch(datagram: Buffer): void {
@@ -270,7 +272,8 @@ export class PeerSession implements MuxEndpoint {
       if (second >= 192 && second <= 223) this.#rtcp(datagram);
       else this.#handler.onRtp(datagram);
     } else if (first > 19 && first < 64) {
-      if (this.#channel !== undefined) this.#channel.onDatagram(datagram);
+      if (this.#channel !== undefined)
+        this.#channel.onDatagram(Buffer.from(datagram)); // kept until a flight is whole
       else if (first === 21 && datagram.length > 13 && datagram.readUInt16BE(3) === 1) this.#alert(datagram);
       else this.#count(WORKER.dtlsRejected);
     }
@@ -280,7 +283,13 @@ export class PeerSession implements MuxEndpoint {
     if (this.state !== 'connecting') return;
     this.#keys = keys;
     this.sender = new SrtpSender(keys.profile, keys.localKey, keys.localSalt);
-    this.receiver = new SrtpReceiver(keys.profile, keys.remoteKey, keys.remoteSalt);
+    const { fastPath } = this.#context;
+    const opener = fastPath.opener(keys.profile, keys.remoteKey, keys.remoteSalt);
+    this.receiver = new SrtpReceiver(keys.profile, keys.remoteKey, keys.remoteSalt, opener);
+    if (this.kind === 'whep') {
+      this.mediaChannel = fastPath.openChannel(this.sender);
+      if (this.#remote !== undefined) fastPath.setDestination(this.mediaChannel, this.#remote);
+    }
     this.#rtcpRestored = this.counters[SESSION_COUNTER.RTCP_IN] as number;
     this.state = 'connected';
     this.#connectedMs = this.#context.clock();

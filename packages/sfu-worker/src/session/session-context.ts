@@ -1,3 +1,4 @@
+import type { LegTable } from '../forward/leg-table.ts';
 import type { Guarded } from '../guard.ts';
 import { type PeerContext, type PeerDescription, type PeerHandler, PeerSession } from './peer-session.ts';
 import { type AnswerTransport, buildAnswer, type MediaPlan } from './sdp/answer.ts';
@@ -16,6 +17,8 @@ export type SessionContext = PeerContext & {
   /** New ICE credentials (RFC 8445 §5.3). */
   readonly credentials: () => Credentials;
   readonly nack: boolean;
+  /** Rows of all viewers' legs. */
+  readonly legs: LegTable;
   /** A publisher that sends nothing for this long is let go. */
   readonly readTimeoutMs: number;
   /** Asks for `flush` of a publisher before the next turn of the event loop ends. */

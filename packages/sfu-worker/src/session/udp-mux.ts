@@ -1,12 +1,10 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { type Telemetry, WORKER } from '@shardcast/shared';
 import type { WorkerLog } from '../log.ts';
+import type { DatagramSocket, OpenDatagramSocket, RemoteAddress } from './datagram-socket.ts';
+import { openNodeDatagramSocket } from './node-datagram-socket.ts';
 import { SourceLimiter } from './source-limiter.ts';
 import { bindingSuccess, parseBindingRequest, type StunRequest, verifyRequest } from './stun.ts';
 import { TokenBucket } from './token-bucket.ts';
-
-/** Kernel buffers asked for; the system may give less. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Addresses a session may have proved at once; a peer with more candidate pairs than this loses the ones it uses least. */
 const MAX_ADDRESSES = 16;
@@ -15,8 +13,7 @@ const MAX_ADDRESSES = 16;
 const ANSWERS_PER_SECOND = 50;
 const ANSWERS_BURST = 100;
 
-/** A peer's transport address. One object an address: compare by identity. */
-export type RemoteAddress = { readonly address: string; readonly port: number };
+export type { RemoteAddress } from './datagram-socket.ts';
 
 /** A session, as the socket sees it. */
 export interface MuxEndpoint {
@@ -33,16 +30,11 @@ export type UdpMuxOptions = {
   readonly telemetry: Telemetry;
   readonly log: WorkerLog;
   readonly clock: () => number;
+  /** Node's own unless another is given. */
+  readonly openSocket?: OpenDatagramSocket;
+  /** The datagrams delivered so far are about to be overwritten. */
+  readonly onDrained?: () => void;
 };
-
-/** `lookup` of a socket that only ever gets IP literals: answers at once, so that sends are synchronous. */
-function literalLookup(
-  host: string,
-  _options: unknown,
-  callback: (error: null, address: string, family: number) => void,
-): void {
-  callback(null, host, host.includes(':') ? 6 : 4);
-}
 
 /**
  * One UDP socket for all sessions of a worker. An address counts only after a STUN check that verified
@@ -50,7 +42,7 @@ function literalLookup(
  */
 export class UdpMux {
   readonly port: number;
-  readonly #socket: Socket;
+  readonly socket: DatagramSocket;
   readonly #isDualStack: boolean;
   readonly #options: UdpMuxOptions;
   readonly #limiter: SourceLimiter;
@@ -69,35 +61,32 @@ export class UdpMux {
    * @throws the bind's error, such as EADDRINUSE.
    */
   static async open(where: { host: string; port: number }, options: UdpMuxOptions): Promise<UdpMux> {
-    if (where.host !== '') return new UdpMux(await bind(where.host.includes(':') ? 'udp6' : 'udp4', where), options);
+    const open = options.openSocket ?? openNodeDatagramSocket;
+    if (where.host !== '') return new UdpMux(await open(where, options), options);
     try {
-      return new UdpMux(await bind('udp6', { host: '::', port: where.port }), options);
+      return new UdpMux(await open({ host: '::', port: where.port }, options), options);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL' && code !== 'EINVAL') throw error;
-      return new UdpMux(await bind('udp4', { host: '0.0.0.0', port: where.port }), options);
+      return new UdpMux(await open({ host: '0.0.0.0', port: where.port }, options), options);
     }
   }
 
-  private constructor(socket: Socket, options: UdpMuxOptions) {
-    this.#socket = socket;
+  private constructor(socket: DatagramSocket, options: UdpMuxOptions) {
+    this.socket = socket;
     this.#options = options;
-    this.port = socket.address().port;
-    this.#isDualStack = socket.address().family === 'IPv6';
+    this.port = socket.port;
+    this.#isDualStack = socket.family === 6;
     this.#limiter = new SourceLimiter(options.clock);
-    try {
-      socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
-      socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
-    } catch (error) {
-      options.log.debug('socket buffers stay at their default size', { err: String(error) });
-    }
-    socket.on('message', (datagram, from) => this.#receive(datagram, from));
-    socket.on('error', () => this.#count(WORKER.droppedSendError));
+    socket.start({
+      onDatagram: (datagram, from) => this.#receive(datagram, from),
+      onDrained: () => options.onDrained?.(),
+    });
   }
 
   /** Datagrams that the socket still holds: while it is 0, no memory given to `send` is in use. */
   get queued(): number {
-    return this.#closed ? 0 : this.#socket.getSendQueueCount();
+    return this.#closed ? 0 : this.socket.queued;
   }
 
   register(endpoint: MuxEndpoint): void {
@@ -145,6 +134,7 @@ export class UdpMux {
     if (bound !== undefined) this.#addressesOf.get(bound.endpoint)?.delete(bound.remote);
     const remote = { address, port };
     hosts.set(address, { remote, endpoint });
+    this.socket.know(remote);
     own?.add(remote);
     const [oldest] = own ?? [];
     if (own !== undefined && own.size > MAX_ADDRESSES && oldest !== undefined) {
@@ -158,16 +148,16 @@ export class UdpMux {
   send(bytes: Buffer, start: number, length: number, remote: RemoteAddress): void {
     if (this.#closed) return;
     this.#count(WORKER.datagramsOut);
-    this.#socket.send(bytes, start, length, remote.port, remote.address);
+    this.socket.send(bytes, start, length, remote);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.close();
+    this.socket.close();
   }
 
-  #receive(datagram: Buffer, from: RemoteInfo): void {
+  #receive(datagram: Buffer, from: RemoteAddress): void {
     this.#count(WORKER.datagramsIn);
     if (datagram.length === 0) return;
     // A spoofed one that UDP cannot answer (RFC 768: port 0 is "not used"); `send` to it would throw.
@@ -194,7 +184,7 @@ export class UdpMux {
     }
   }
 
-  #receiveStun(datagram: Buffer, from: RemoteInfo): void {
+  #receiveStun(datagram: Buffer, from: RemoteAddress): void {
     const request = parseBindingRequest(datagram);
     if (request === undefined) {
       this.#count(WORKER.stunRejectedMalformed);
@@ -248,21 +238,11 @@ export class UdpMux {
     const hosts = this.#byAddress.get(remote.port);
     if (hosts?.get(remote.address)?.endpoint !== endpoint) return;
     hosts.delete(remote.address);
+    this.socket.forget(remote);
     if (hosts.size === 0) this.#byAddress.delete(remote.port);
   }
 
   #count(field: number): void {
     this.#options.telemetry.add(field);
   }
-}
-
-function bind(type: 'udp4' | 'udp6', where: { host: string; port: number }): Promise<Socket> {
-  const socket = createSocket({ type, lookup: literalLookup });
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind(where.port, where.host, () => {
-      socket.removeListener('error', reject);
-      resolve(socket);
-    });
-  });
 }

@@ -7,14 +7,14 @@ import {
   type WorkerField,
 } from '@shardcast/shared';
 import { WhepSession } from '../../src/egress/whep-session.ts';
-import { PortableFastPath } from '../../src/fastpath/portable.ts';
+import { type SelectedPath, selectFastPath } from '../../src/fastpath/select.ts';
 import { PacketPool } from '../../src/forward/packet-pool.ts';
 import { Stream } from '../../src/forward/stream.ts';
 import { TrackCommons } from '../../src/forward/track-viewers.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
 import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
-import type { SessionContext } from '../../src/session/session-context.ts';
+import type { Publisher, SessionContext } from '../../src/session/session-context.ts';
 import { UdpMux } from '../../src/session/udp-mux.ts';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -33,10 +33,12 @@ export class TestSfu {
   /** How often a source came. */
   onlines = 0;
   readonly #telemetry: Telemetry;
+  readonly #unflushed = new Set<Publisher>();
   #nowMs = 1_700_000_000_000;
   #nextSlot = 0;
 
-  static async open(): Promise<TestSfu> {
+  /** @param name of the media path; `native` throws where the addon is not built. */
+  static async open(name: 'portable' | 'native' = 'portable'): Promise<TestSfu> {
     await loadDtls();
     const telemetry = new Telemetry(Telemetry.allocate());
     const certificate = await makeCertificate();
@@ -49,14 +51,25 @@ export class TestSfu {
     };
     let sfu: TestSfu | undefined;
     const clock = () => sfu?.nowMs ?? 0;
-    const mux = await UdpMux.open({ host: '127.0.0.1', port: 0 }, { telemetry, log, clock });
-    sfu = new TestSfu(telemetry, mux, certificate, log, errors);
+    const path = selectFastPath({ fastPath: name, bufferPool: true, poolSlots: 256 }, log);
+    const mux = await UdpMux.open(
+      { host: '127.0.0.1', port: 0 },
+      {
+        telemetry,
+        log,
+        clock,
+        ...(path.openSocket === undefined ? {} : { openSocket: path.openSocket }),
+        onDrained: () => sfu?.flush(),
+      },
+    );
+    sfu = new TestSfu(telemetry, mux, path, certificate, log, errors);
     return sfu;
   }
 
   private constructor(
     telemetry: Telemetry,
     mux: UdpMux,
+    path: SelectedPath,
     certificate: SessionContext['certificate'],
     log: SessionContext['log'],
     errors: unknown[],
@@ -65,8 +78,14 @@ export class TestSfu {
     this.mux = mux;
     this.errors = errors;
     const clock = () => this.#nowMs;
+    const commons = new TrackCommons();
+    const sessionCounters = new SharedArrayBuffer(MAX_SESSIONS * SESSION_DOUBLES * 8);
+    const pool = new PacketPool(256);
+    const fastPath = path.fastPath(mux.socket, { pool, telemetry, legs: commons.legs, sessionCounters });
     this.context = {
-      sessionCounters: new SharedArrayBuffer(MAX_SESSIONS * SESSION_DOUBLES * 8),
+      sessionCounters,
+      fastPath,
+      legs: commons.legs,
       certificate,
       mux,
       telemetry,
@@ -82,15 +101,18 @@ export class TestSfu {
         const n = ++this.#nextSlot;
         return { ufrag: `ufrag-${n}`, pwd: `password-of-session-number-${n}` };
       },
-      onFlushWanted: (publisher) => setImmediate(() => publisher.flush()),
+      onFlushWanted: (publisher) => {
+        this.#unflushed.add(publisher);
+        setImmediate(() => this.flush());
+      },
     };
     this.stream = new Stream({
       path: 'test',
       slot: 0,
-      fastPath: new PortableFastPath(new PacketPool(256), mux, telemetry),
+      fastPath,
       telemetry,
       cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
-      commons: new TrackCommons(),
+      commons,
       maxPayloadBytes: 1200,
       nack: false,
       publisherGraceMs: 10_000,
@@ -100,6 +122,11 @@ export class TestSfu {
       onOffline: () => {},
       onPaceWanted: () => {},
     });
+  }
+
+  flush(): void {
+    for (const publisher of this.#unflushed) publisher.flush();
+    this.#unflushed.clear();
   }
 
   get nowMs(): number {

@@ -30,6 +30,7 @@ export const WorkerSettings = z.strictObject({
   /** Offer and answer generic NACK and keep a packet history. Off by default. */
   nack: z.boolean(),
   /** Off allocates a buffer a packet, as servers without a pool do: for the ASIS/TOBE comparison only. */
+  fastPath: z.enum(['auto', 'native', 'portable']),
   bufferPool: z.boolean(),
   /** Slots of 1,500 bytes. */
   poolSlots: z.int().min(16),

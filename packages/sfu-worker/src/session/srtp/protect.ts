@@ -2,6 +2,7 @@ import { createCipheriv, createHmac } from 'node:crypto';
 import { CounterMode } from './counter-mode.ts';
 import { HmacSha1 } from './hmac-sha1.ts';
 import {
+  type CipherKeys,
   type DirectionKeys,
   deriveDirection,
   GCM_TAG_BYTES,
@@ -27,8 +28,8 @@ export class SrtpSender {
   readonly profile: SrtpProfile;
   readonly #keys: DirectionKeys;
   readonly #iv: Buffer;
-  readonly #counterMode: CounterMode | undefined;
-  readonly #hmac: HmacSha1 | undefined;
+  #counterMode: CounterMode | undefined;
+  #hmac: HmacSha1 | undefined;
   readonly #rollover = Buffer.alloc(4);
 
   /** @param masterKey base64; @param masterSalt base64 */
@@ -36,22 +37,26 @@ export class SrtpSender {
     this.profile = profile;
     this.#keys = deriveDirection(profile, masterKey, masterSalt);
     this.#iv = Buffer.alloc(profile === 7 ? 12 : 16);
-    if (profile === 1) {
-      this.#counterMode = new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
-      this.#hmac = new HmacSha1(this.#keys.rtp.authentication);
-    }
+  }
+
+  /** Session keys of RTP, for a media path with crypto of its own. */
+  get rtpKeys(): CipherKeys {
+    return this.#keys.rtp;
   }
 
   /** Protects a run of packets with plain headers of `headerLength` bytes, all of one SSRC, in place. */
   protectRun(run: PacketRun, headerLength: number): void {
     const { bytes, starts, lengths, indexes, count } = run;
-    if (this.#counterMode === undefined || this.#hmac === undefined) {
+    if (this.profile === 7) {
       for (let i = 0; i < count; i++) {
         const start = starts[i] as number;
         lengths[i] = this.protect(bytes, start, headerLength, lengths[i] as number, indexes[i] as number);
       }
       return;
     }
+    // Made with the first packet: a media path with crypto of its own needs neither.
+    this.#counterMode ??= new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
+    this.#hmac ??= new HmacSha1(this.#keys.rtp.authentication);
     this.#counterMode.applyRun(bytes, starts, lengths, indexes, count, headerLength);
     for (let i = 0; i < count; i++) {
       const start = starts[i] as number;

@@ -7,6 +7,12 @@ export type SrtpProfile = 1 | 7;
 export const GCM_TAG_BYTES = 16;
 export const SHA1_80_TAG_BYTES = 10;
 
+/** Opens RTP packets of one peer, by other means than node:crypto. */
+export interface PacketOpener {
+  /** @returns whether bytes[start, end) is genuine; it is plain then up to the tag, and spoilt otherwise. */
+  unprotect(bytes: Buffer, start: number, end: number, headerLength: number, ssrc: number, index: number): boolean;
+}
+
 /** Session keys of RTP or RTCP in one direction. */
 export type CipherKeys = {
   readonly encryption: Buffer;

@@ -5,6 +5,7 @@ import {
   type DirectionKeys,
   deriveDirection,
   GCM_TAG_BYTES,
+  type PacketOpener,
   SHA1_80_TAG_BYTES,
   type SrtpProfile,
   writeIv,
@@ -33,12 +34,15 @@ export class SrtpReceiver {
   readonly #length = new Int32Array(1);
   readonly #index = new Float64Array(1);
 
-  /** @param masterKey base64; @param masterSalt base64 */
-  constructor(profile: SrtpProfile, masterKey: string, masterSalt: string) {
+  readonly #opener: PacketOpener | undefined;
+
+  /** @param masterKey base64; @param masterSalt base64; @param opener used for RTP in place of node:crypto */
+  constructor(profile: SrtpProfile, masterKey: string, masterSalt: string, opener?: PacketOpener) {
     this.profile = profile;
+    this.#opener = opener;
     this.#keys = deriveDirection(profile, masterKey, masterSalt);
     this.#iv = Buffer.alloc(profile === 7 ? 12 : 16);
-    if (profile === 1) {
+    if (profile === 1 && opener === undefined) {
       this.#counterMode = new CounterMode(this.#keys.rtp.encryption, this.#keys.rtp.salt);
       this.#hmac = new HmacSha1(this.#keys.rtp.authentication);
     }
@@ -53,6 +57,10 @@ export class SrtpReceiver {
     const body = start + headerLength;
     const plainEnd = end - tag;
     if (plainEnd < body || index < 0) return -1;
+    if (this.#opener !== undefined) {
+      const ssrc = bytes.readUInt32BE(start + 8);
+      return this.#opener.unprotect(bytes, start, end, headerLength, ssrc, index) ? plainEnd : -1;
+    }
     if (this.#counterMode !== undefined && this.#hmac !== undefined && end - start <= MAX_FAST_BYTES) {
       return this.#openFast(this.#counterMode, this.#hmac, bytes, start, plainEnd, headerLength, index);
     }

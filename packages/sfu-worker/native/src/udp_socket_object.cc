@@ -1,0 +1,250 @@
+#include "udp_socket_object.h"
+
+#include <cstring>
+
+#include "arguments.h"
+
+namespace shardcast {
+namespace {
+
+constexpr double kMaxBytes = 1 << 30;
+const napi_type_tag kTag = {0x5b1f0c7ad4e24c11, 0x9d2a6f3e80b7c5d4};
+
+std::optional<Address> AddressFrom(Napi::Env env, Napi::Value literal, Napi::Value port, int family) {
+  const auto text = Text(literal);
+  const auto number = Whole(env, port, 65535);
+  if (!text || !number) return std::nullopt;
+  return Address::Parse(*text, static_cast<uint16_t>(*number), family);
+}
+
+}  // namespace
+
+void UdpSocketObject::Define(Napi::Env env, Napi::Object exports) {
+  exports.Set("UdpSocket",
+              DefineClass(env, "UdpSocket",
+                          {InstanceMethod<&UdpSocketObject::Start>("start"),
+                           InstanceMethod<&UdpSocketObject::Receive>("receive"),
+                           InstanceMethod<&UdpSocketObject::Source>("source"),
+                           InstanceMethod<&UdpSocketObject::Know>("know"),
+                           InstanceMethod<&UdpSocketObject::Forget>("forget"),
+                           InstanceMethod<&UdpSocketObject::Send>("send"),
+                           InstanceMethod<&UdpSocketObject::Statistics>("statistics"),
+                           InstanceMethod<&UdpSocketObject::Close>("close"),
+                           InstanceAccessor<&UdpSocketObject::Port>("port"),
+                           InstanceAccessor<&UdpSocketObject::Family>("family"),
+                           InstanceAccessor<&UdpSocketObject::QueuedBytes>("queuedBytes")}));
+}
+
+UdpSocketObject* UdpSocketObject::From(Napi::Env env, Napi::Value value) {
+  bool is_ours = false;
+  if (!value.IsObject() || napi_check_object_type_tag(env, value, &kTag, &is_ours) != napi_ok || !is_ours) return nullptr;
+  return Unwrap(value.As<Napi::Object>());
+}
+
+/// ({ host, port, bufferBytes, queueBytes, offload, memory })
+UdpSocketObject::UdpSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<UdpSocketObject>(info) {
+  const Napi::Error error = Open(info);
+  if (!error.IsEmpty()) error.ThrowAsJavaScriptException();
+}
+
+/// Empty when it is open.
+Napi::Error UdpSocketObject::Open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsObject()) return Napi::TypeError::New(env, "options are missing");
+  const Napi::Object options = info[0].As<Napi::Object>();
+  const auto host = Text(options.Get("host"));
+  const auto port = Whole(env, options.Get("port"), 65535);
+  const auto buffer_bytes = Whole(env, options.Get("bufferBytes"), kMaxBytes);
+  const auto queue_bytes = Whole(env, options.Get("queueBytes"), kMaxBytes);
+  const Napi::Value memory = options.Get("memory");
+  const std::span<uint8_t> slots = Bytes(env, memory);
+  if (!host || !port || !buffer_bytes || !queue_bytes) return Napi::TypeError::New(env, "options are malformed");
+  if (slots.size() < UdpSocket::kReceiveSlots * UdpSocket::kReceiveSlotBytes) {
+    return Napi::TypeError::New(env, "the memory is too small");
+  }
+  auto socket = std::make_unique<UdpSocket>(static_cast<size_t>(*queue_bytes));
+  const int failure = socket->Open(*host, static_cast<uint16_t>(*port), static_cast<int>(*buffer_bytes),
+                                   options.Get("offload").ToBoolean());
+  if (failure != 0) {
+    Napi::Error error = Napi::Error::New(env, std::string("bind: ") + std::strerror(failure));
+    error.Set("code", Napi::String::New(env, uv_err_name(-failure)));
+    return error;
+  }
+  socket->UseMemory(slots);
+  memory_ = Napi::Reference<Napi::Uint8Array>::New(memory.As<Napi::Uint8Array>(), 1);
+  socket_ = std::move(socket);
+  napi_type_tag_object(env, info.This(), &kTag);
+  return {};
+}
+
+UdpSocketObject::~UdpSocketObject() { CloseNow(); }
+
+/// (onReadable): called when datagrams wait to be received.
+Napi::Value UdpSocketObject::Start(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uv_loop_t* loop = nullptr;
+  if (!socket_ || poll_ != nullptr || info.Length() < 1 || !info[0].IsFunction() ||
+      napi_get_uv_event_loop(env, &loop) != napi_ok) {
+    Napi::Error::New(env, "the socket cannot be started").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
+  context_ = std::make_unique<Napi::AsyncContext>(env, "ShardcastUdpSocket");
+  poll_ = new uv_poll_t;
+  if (uv_poll_init(loop, poll_, socket_->fd()) != 0) {
+    delete poll_;
+    poll_ = nullptr;
+    Napi::Error::New(env, "the socket cannot be watched").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  poll_->data = this;
+  // A thread that is terminated closes its handles before its loop goes.
+  napi_add_async_cleanup_hook(
+      env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<UdpSocketObject*>(self)->CloseNow(); }, this,
+      &cleanup_);
+  Ref();  // not to be collected while it is open
+  Poll();
+  return env.Undefined();
+}
+
+void UdpSocketObject::WatchQueue() {
+  if (poll_ != nullptr && socket_->has_queued() && (watched_ & UV_WRITABLE) == 0) Poll();
+}
+
+void UdpSocketObject::Poll() {
+  watched_ = UV_READABLE | (socket_->has_queued() ? UV_WRITABLE : 0);
+  uv_poll_start(poll_, watched_, [](uv_poll_t* poll, int status, int events) {
+    if (poll->data != nullptr) static_cast<UdpSocketObject*>(poll->data)->OnReady(status, events);
+  });
+}
+
+void UdpSocketObject::OnReady(int status, int events) {
+  if ((events & UV_WRITABLE) != 0) {
+    socket_->SendQueued();
+    Poll();
+  }
+  if (status == 0 && (events & UV_READABLE) == 0) return;
+  Napi::Env env = Env();
+  Napi::HandleScope scope(env);
+  on_readable_.MakeCallback(env.Global(), {}, *context_);
+}
+
+/// (out): receives a lot and describes it in an Int32Array by offset, bytes, peer and message; how many there are.
+Napi::Value UdpSocketObject::Receive(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::span<int32_t> out = info.Length() > 0 ? Ints(env, info[0]) : std::span<int32_t>();
+  if (!socket_) return Napi::Number::New(env, 0);
+  socket_->UseMemory(Bytes(env, memory_.Value()));  // none, should it have been transferred away
+  size_t count = 0;
+  for (const Datagram& datagram : socket_->Receive()) {
+    if ((count + 1) * 4 > out.size()) break;
+    int32_t* at = out.data() + count * 4;
+    at[0] = static_cast<int32_t>(datagram.offset);
+    at[1] = static_cast<int32_t>(datagram.bytes);
+    at[2] = static_cast<int32_t>(datagram.peer);
+    at[3] = static_cast<int32_t>(datagram.message);
+    count++;
+  }
+  return Napi::Number::New(env, static_cast<double>(count));
+}
+
+/// (message): where a message of the last `receive` came from.
+Napi::Value UdpSocketObject::Source(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const auto message = info.Length() > 0 ? Whole(env, info[0], UdpSocket::kReceiveSlots - 1) : std::nullopt;
+  if (!socket_ || !message) return env.Undefined();
+  const Address& source = socket_->Source(static_cast<size_t>(*message));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("address", Napi::String::New(env, source.Literal()));
+  result.Set("port", Napi::Number::New(env, source.port()));
+  return result;
+}
+
+/// (address, port, peer): datagrams from there carry the number `peer`, 1 or greater.
+Napi::Value UdpSocketObject::Know(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!socket_ || info.Length() < 3) return Napi::Boolean::New(env, false);
+  const auto address = AddressFrom(env, info[0], info[1], socket_->family());
+  const auto peer = Whole(env, info[2], 0x7fffffff);
+  if (address && peer) socket_->Know(*address, static_cast<uint32_t>(*peer));
+  return Napi::Boolean::New(env, address && peer);
+}
+
+Napi::Value UdpSocketObject::Forget(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!socket_ || info.Length() < 2) return env.Undefined();
+  const auto address = AddressFrom(env, info[0], info[1], socket_->family());
+  if (address) socket_->Forget(*address);
+  return env.Undefined();
+}
+
+/// (bytes, start, length, address, port): false when it was neither sent nor kept.
+Napi::Value UdpSocketObject::Send(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!socket_ || info.Length() < 5) return Napi::Boolean::New(env, false);
+  const std::span<uint8_t> bytes = Bytes(env, info[0]);
+  const auto start = Whole(env, info[1], static_cast<double>(bytes.size()));
+  const auto length =
+      start ? Whole(env, info[2], static_cast<double>(std::min(bytes.size() - static_cast<size_t>(*start),
+                                                               UdpSocket::kMaxMessageBytes)))
+            : std::nullopt;
+  const auto address = AddressFrom(env, info[3], info[4], socket_->family());
+  if (!length || !address) return Napi::Boolean::New(env, false);
+  Message message;
+  message.destination = &*address;
+  message.data = bytes.data() + *start;
+  message.bytes = message.segment_bytes = static_cast<uint32_t>(*length);
+  message.segments = 1;
+  socket_->Send(std::span(&message, 1));
+  WatchQueue();
+  return Napi::Boolean::New(env, !message.dropped);
+}
+
+/// (out): datagrams out, send errors, refusals of offload, truncated; and whether segments go out at once.
+Napi::Value UdpSocketObject::Statistics(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::span<double> out = info.Length() > 0 ? Doubles(env, info[0]) : std::span<double>();
+  if (!socket_ || out.size() < 5) return env.Undefined();
+  const UdpSocket::Counters& counters = socket_->counters();
+  out[0] = static_cast<double>(counters.datagrams_out);
+  out[1] = static_cast<double>(counters.send_errors);
+  out[2] = static_cast<double>(counters.offload_refusals);
+  out[3] = static_cast<double>(counters.truncated);
+  out[4] = socket_->segments() ? 1 : 0;
+  return env.Undefined();
+}
+
+Napi::Value UdpSocketObject::Close(const Napi::CallbackInfo& info) {
+  const bool was_started = poll_ != nullptr;
+  CloseNow();
+  if (was_started) Unref();
+  return info.Env().Undefined();
+}
+
+Napi::Value UdpSocketObject::Port(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), socket_ ? socket_->port() : 0);
+}
+Napi::Value UdpSocketObject::Family(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), socket_ && socket_->family() == AF_INET6 ? 6 : 4);
+}
+Napi::Value UdpSocketObject::QueuedBytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), socket_ ? static_cast<double>(socket_->queued_bytes()) : 0);
+}
+
+void UdpSocketObject::CloseNow() {
+  if (poll_ != nullptr) {
+    // The descriptor is closed after libuv let go of it.
+    uv_poll_stop(poll_);
+    poll_->data = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(poll_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+    poll_ = nullptr;
+  }
+  if (cleanup_ != nullptr) {
+    napi_remove_async_cleanup_hook(cleanup_);
+    cleanup_ = nullptr;
+  }
+  if (socket_) socket_->Close();
+}
+
+}  // namespace shardcast

@@ -1,0 +1,122 @@
+import { WORKER } from '@shardcast/shared';
+import type {
+  DatagramReceiver,
+  DatagramSocket,
+  DatagramSocketContext,
+  RemoteAddress,
+} from '../session/datagram-socket.ts';
+import { SOCKET_BUFFER_BYTES } from '../session/node-datagram-socket.ts';
+import { type NativeAddon, type NativeUdpSocket, RECEIVE_BYTES, RECEIVE_DATAGRAMS } from './native-addon.ts';
+
+/** Lots that are received before the loop may turn to other work; what is left keeps the socket readable. */
+const LOTS_A_TURN = 4;
+/** Fields of a received datagram. */
+const FIELDS = 4;
+
+export type NativeSocketOptions = {
+  readonly host: string;
+  readonly port: number;
+  /** Kept back at most while the kernel takes no more. */
+  readonly queueBytes: number;
+};
+
+/** The addon's socket: many datagrams a system call, into memory that is used again. */
+export class NativeDatagramSocket implements DatagramSocket {
+  readonly port: number;
+  readonly family: 4 | 6;
+  /** For `FanOut`, which sends on it. */
+  readonly native: NativeUdpSocket;
+  readonly #context: DatagramSocketContext;
+  readonly #memory = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  readonly #received = new Int32Array(RECEIVE_DATAGRAMS * FIELDS);
+  readonly #statistics = new Float64Array(5);
+  /** By peer number; 0 is a stranger. */
+  readonly #peers: (RemoteAddress | undefined)[] = [undefined];
+  readonly #numbers = new Map<RemoteAddress, number>();
+  readonly #free: number[] = [];
+  #sendErrors = 0;
+  #receiver: DatagramReceiver | undefined;
+  #closed = false;
+
+  /** @throws the bind's error, with its `code`. */
+  constructor(addon: NativeAddon, options: NativeSocketOptions, context: DatagramSocketContext) {
+    this.#context = context;
+    this.native = new addon.UdpSocket({
+      ...options,
+      bufferBytes: SOCKET_BUFFER_BYTES,
+      offload: true,
+      memory: this.#memory,
+    });
+    this.port = this.native.port;
+    this.family = this.native.family;
+  }
+
+  /** The addon copies what it cannot send at once, so given memory is never in use. */
+  get queued(): number {
+    return 0;
+  }
+
+  start(receiver: DatagramReceiver): void {
+    this.#receiver = receiver;
+    this.native.start(() => this.#receive());
+  }
+
+  send(bytes: Buffer, start: number, length: number, remote: RemoteAddress): void {
+    if (this.#closed) return;
+    if (!this.native.send(bytes, start, length, remote.address, remote.port)) {
+      this.#context.telemetry.add(WORKER.droppedSendError);
+    }
+  }
+
+  know(remote: RemoteAddress): void {
+    if (this.#closed || this.#numbers.has(remote)) return;
+    const number = this.#free.pop() ?? this.#peers.length;
+    if (!this.native.know(remote.address, remote.port, number)) {
+      this.#free.push(number);
+      return;
+    }
+    this.#peers[number] = remote;
+    this.#numbers.set(remote, number);
+  }
+
+  forget(remote: RemoteAddress): void {
+    const number = this.#numbers.get(remote);
+    if (number === undefined) return;
+    this.#numbers.delete(remote);
+    this.#peers[number] = undefined;
+    this.#free.push(number);
+    if (!this.#closed) this.native.forget(remote.address, remote.port);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.native.close();
+  }
+
+  #receive(): void {
+    for (let lot = 0; lot < LOTS_A_TURN && !this.#closed; lot++) {
+      const count = this.native.receive(this.#received);
+      if (count === 0) break;
+      for (let i = 0; i < count && !this.#closed; i++) this.#deliver(i * FIELDS);
+      this.#receiver?.onDrained();
+    }
+    this.#countErrors();
+  }
+
+  #deliver(at: number): void {
+    const received = this.#received;
+    const offset = received[at] as number;
+    const bytes = received[at + 1] as number;
+    const from = this.#peers[received[at + 2] as number] ?? this.native.source(received[at + 3] as number);
+    if (from !== undefined) this.#receiver?.onDatagram(this.#memory.subarray(offset, offset + bytes), from);
+  }
+
+  #countErrors(): void {
+    this.native.statistics(this.#statistics);
+    const errors = this.#statistics[1] as number;
+    if (errors === this.#sendErrors) return;
+    this.#context.telemetry.add(WORKER.droppedSendError, errors - this.#sendErrors);
+    this.#sendErrors = errors;
+  }
+}

@@ -1,0 +1,256 @@
+import { randomBytes } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { SESSION_DOUBLES, Telemetry, TRACK_COUNTER } from '@shardcast/shared';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Leg } from '../forward/leg.ts';
+import { LegGroup } from '../forward/leg-group.ts';
+import { LegTable } from '../forward/leg-table.ts';
+import { PACKET, PacketBatch } from '../forward/packet-batch.ts';
+import { PacketPool } from '../forward/packet-pool.ts';
+import { SrtpSender } from '../session/srtp/protect.ts';
+import type { SrtpProfile } from '../session/srtp/session-keys.ts';
+import { SrtpReceiver } from '../session/srtp/unprotect.ts';
+import type { FastPath } from './fast-path.ts';
+import { NativeFastPath } from './native.ts';
+import { loadNativeAddon, type NativeAddon, RECEIVE_BYTES } from './native-addon.ts';
+import { NativeDatagramSocket } from './native-datagram-socket.ts';
+import { PortableFastPath } from './portable.ts';
+
+const loaded = loadNativeAddon();
+const log = { error() {}, warn() {}, info() {}, debug() {} };
+const LEGS = 4;
+
+/** Random packets of a track, as a list: plain, large, empty, late, and too large for a slot. */
+const packets = fc.array(
+  fc.record({
+    bytes: fc.oneof(
+      { weight: 6, arbitrary: fc.constant(1165) },
+      { weight: 3, arbitrary: fc.integer({ min: 0, max: 1472 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 1472, max: 1600 }) },
+    ),
+    step: fc.integer({ min: -3, max: 5 }),
+    timestamp: fc.integer({ min: 0, max: 0xffff_ffff }),
+    flags: fc.constantFrom(0, PACKET.MARKER),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+const legs = fc.array(
+  fc.record({
+    profile: fc.constantFrom<SrtpProfile>(1, 7),
+    out: fc.oneof(fc.integer({ min: 0, max: 0x3fff }), fc.integer({ min: 65_500, max: 65_540 })),
+    startAt: fc.integer({ min: 90, max: 110 }),
+    timestampOffset: fc.integer({ min: 0, max: 0x7fff_ffff }),
+    payloadType: fc.integer({ min: 96, max: 127 }),
+  }),
+  { minLength: 1, maxLength: LEGS },
+);
+type LegSpec = (typeof legs extends fc.Arbitrary<infer T> ? T : never)[number];
+type PacketSpec = (typeof packets extends fc.Arbitrary<infer T> ? T : never)[number];
+
+function batchOf(specs: readonly PacketSpec[]): PacketBatch {
+  const batch = new PacketBatch(64);
+  let index = 100;
+  for (const [i, { bytes, step, timestamp, flags }] of specs.entries()) {
+    const buffer = Buffer.alloc(bytes + 8, i + 1);
+    index = Math.max(0, index + step);
+    batch.add(buffer, 5, 5 + bytes, index, timestamp, flags);
+  }
+  return batch;
+}
+
+/** A session each, with keys that follow from its number. */
+function makeLegs(
+  path: FastPath,
+  table: LegTable,
+  counters: SharedArrayBuffer,
+  specs: readonly LegSpec[],
+  port: number,
+) {
+  const group = new LegGroup();
+  specs.forEach((spec, i) => {
+    const sender = new SrtpSender(
+      spec.profile,
+      Buffer.alloc(16, i + 1).toString('base64'),
+      Buffer.alloc(spec.profile === 7 ? 12 : 14, i + 101).toString('base64'),
+    );
+    const channel = path.openChannel(sender);
+    path.setDestination(channel, { address: '127.0.0.1', port });
+    const leg = new Leg({
+      table,
+      channel,
+      ssrc: 0xca00_0000 + i,
+      payloadType: spec.payloadType,
+      codec: { name: 'H264', clockRate: 90_000, fmtp: '' },
+      counters: new Float64Array(counters, i * SESSION_DOUBLES * 8, SESSION_DOUBLES),
+      track: i % 2,
+      joinedAtMs: 0,
+    });
+    leg.timestampOffset = spec.timestampOffset;
+    leg.setCounter(TRACK_COUNTER.OUT, spec.out);
+    leg.startAt(spec.startAt);
+    group.add(leg);
+  });
+  return group;
+}
+
+describe.skipIf('reason' in loaded)('the addon', () => {
+  let addon: NativeAddon;
+  let sink: Socket;
+  let port: number;
+  const received: Buffer[] = [];
+
+  beforeAll(async () => {
+    if ('reason' in loaded) throw new Error(loaded.reason);
+    addon = loaded.addon;
+    sink = createSocket('udp4');
+    sink.on('message', (datagram) => received.push(datagram));
+    sink.bind(0, '127.0.0.1');
+    await once(sink, 'listening');
+    sink.setRecvBufferSize(4 << 20);
+    port = sink.address().port;
+  });
+  afterAll(() => sink?.close());
+
+  function openNative(telemetry: Telemetry, counters: SharedArrayBuffer, table: LegTable) {
+    const socket = new NativeDatagramSocket(
+      addon,
+      { host: '127.0.0.1', port: 0, queueBytes: 1 << 20 },
+      { telemetry, log },
+    );
+    return { socket, path: new NativeFastPath({ addon, socket, sessionCounters: counters, legs: table, telemetry }) };
+  }
+
+  test('puts the same bytes on the wire and leaves the same counters as the portable path', async () => {
+    await fc.assert(
+      fc.asyncProperty(packets, legs, fc.boolean(), async (packetSpecs, legSpecs, withTimestamps) => {
+        const batch = batchOf(packetSpecs);
+        const timestamps = withTimestamps ? batch.timestamp.map((each) => (each * 7) % 0x1_0000_0000) : undefined;
+
+        const expected: Buffer[] = [];
+        const portableCounters = new SharedArrayBuffer(LEGS * SESSION_DOUBLES * 8);
+        const portableTelemetry = new Telemetry(Telemetry.allocate());
+        const out = {
+          queued: 0,
+          send: (bytes: Buffer, start: number, length: number) =>
+            void expected.push(Buffer.from(bytes.subarray(start, start + length))),
+        };
+        const portable = new PortableFastPath(new PacketPool(64), out, portableTelemetry);
+        const reference = makeLegs(portable, new LegTable(), portableCounters, legSpecs, port);
+        const sentByReference = portable.forward(batch, reference, 1234, timestamps);
+
+        received.length = 0;
+        const nativeCounters = new SharedArrayBuffer(LEGS * SESSION_DOUBLES * 8);
+        const telemetry = new Telemetry(Telemetry.allocate());
+        const table = new LegTable();
+        const { socket, path } = openNative(telemetry, nativeCounters, table);
+        const group = makeLegs(path, table, nativeCounters, legSpecs, port);
+        expect(path.forward(batch, group, 1234, timestamps)).toBe(sentByReference);
+        await vi.waitFor(() => expect(received.length).toBe(expected.length), { interval: 1 });
+        socket.close();
+
+        expect(received).toEqual(expected);
+        expect(new Float64Array(nativeCounters)).toEqual(new Float64Array(portableCounters));
+        expect(telemetry.worker('droppedTooBig')).toBe(portableTelemetry.worker('droppedTooBig'));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test.each([1, 7] as const)('opens what it was sent under profile %i, and nothing that was changed', (profile) => {
+    const key = randomBytes(16).toString('base64');
+    const salt = randomBytes(profile === 7 ? 12 : 14).toString('base64');
+    const telemetry = new Telemetry(Telemetry.allocate());
+    const { socket, path } = openNative(telemetry, new SharedArrayBuffer(SESSION_DOUBLES * 8), new LegTable());
+    const receiver = new SrtpReceiver(profile, key, salt, path.opener(profile, key, salt));
+    const sender = new SrtpSender(profile, key, salt);
+    for (const index of [0, 1, 65_535, 65_536, 2 ** 48 - 1]) {
+      const packet = Buffer.alloc(1200, index & 0xff);
+      packet.writeUInt16BE(index % 0x1_0000, 2);
+      const plain = Buffer.from(packet.subarray(0, 1165));
+      const length = sender.protect(packet, 0, 12, 1165, index);
+      const forged = Buffer.from(packet);
+      forged[600] = (forged[600] as number) ^ 1;
+      expect(receiver.unprotect(forged, 0, length, 12, index)).toBe(-1);
+      const otherRollover = index < 65_536 ? index + 65_536 : index - 65_536;
+      expect(receiver.unprotect(Buffer.from(packet), 0, length, 12, otherRollover)).toBe(-1);
+      expect(receiver.unprotect(packet, 0, length, 12, index)).toBe(1165);
+      expect(packet.subarray(0, 1165)).toEqual(plain);
+    }
+    socket.close();
+  });
+
+  test('refuses or skips whatever makes no sense, and never follows it', () => {
+    const memory = Buffer.alloc(RECEIVE_BYTES);
+    const socket = new addon.UdpSocket({
+      host: '127.0.0.1',
+      port: 0,
+      bufferBytes: 65_536,
+      queueBytes: 65_536,
+      offload: true,
+      memory,
+    });
+    const fanOut = new addon.FanOut(socket, new Float64Array(24));
+    const channel = fanOut.openChannel(7, Buffer.alloc(16), Buffer.alloc(20), Buffer.alloc(12));
+    fanOut.setDestination(channel, '127.0.0.1', port);
+    const odd = fc.oneof(
+      fc.double(),
+      fc.integer(),
+      fc.constantFrom(0, 1, 3, -1, 2 ** 31, 2 ** 32, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY),
+    );
+    const junk = fc.oneof(fc.anything({ withTypedArray: true }), fc.constant(undefined));
+    fc.assert(
+      fc.property(
+        fc.array(odd, { minLength: 8, maxLength: 32 }),
+        fc.array(fc.integer(), { minLength: 1, maxLength: 8 }),
+        fc.array(odd, { minLength: 10, maxLength: 10 }),
+        fc.array(junk, { minLength: 9, maxLength: 9 }),
+        fc.integer({ min: 0, max: 511 }),
+        (rows, ids, columns, replacements, mask) => {
+          const batch = new PacketBatch(4);
+          for (let i = 0; i < 4; i++) {
+            batch.index[i] = columns[i] as number;
+            batch.timestamp[i] = columns[i + 4] as number;
+            batch.payloadStart[i] = columns[8] as number;
+            batch.payloadEnd[i] = columns[9] as number;
+            batch.buffers[i] = Buffer.alloc(i * 100);
+          }
+          const plain: unknown[] = [
+            batch.columns,
+            4,
+            batch.buffers,
+            undefined,
+            Float64Array.from(rows),
+            Int32Array.from(ids),
+            ids.length,
+            0,
+            new Float64Array(4),
+          ];
+          const call = plain.map((value, i) => ((mask >> i) & 1 ? replacements[i] : value));
+          Reflect.apply(fanOut.forward, fanOut, call);
+          Reflect.apply(fanOut.setDestination, fanOut, replacements.slice(0, 3));
+          Reflect.apply(socket.send, socket, replacements.slice(0, 5));
+          Reflect.apply(socket.know, socket, replacements.slice(0, 3));
+          Reflect.apply(socket.receive, socket, replacements);
+          Reflect.apply(socket.source, socket, replacements);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    socket.close();
+    expect(
+      fanOut.forward(
+        new Uint8Array(100),
+        1,
+        [],
+        undefined,
+        new Float64Array(8),
+        new Int32Array(1),
+        1,
+        0,
+        new Float64Array(4),
+      ),
+    ).toBe(true);
+  });
+});
