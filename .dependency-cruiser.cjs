@@ -38,7 +38,7 @@ module.exports = {
     {
       name: 'native-only-by-select',
       severity: 'error',
-      from: { path: '^packages/', pathNot: 'fastpath/select\\.ts$' },
+      from: { path: '^packages/', pathNot: 'fastpath/(select|native\\.test)\\.ts$' },
       to: { path: 'fastpath/native\\.ts$' },
     },
     {

@@ -1,6 +1,6 @@
 #include "udp_socket_object.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "arguments.h"
 
@@ -66,8 +66,10 @@ Napi::Error UdpSocketObject::Open(const Napi::CallbackInfo& info) {
   const int failure = socket->Open(*host, static_cast<uint16_t>(*port), static_cast<int>(*buffer_bytes),
                                    options.Get("offload").ToBoolean());
   if (failure != 0) {
-    Napi::Error error = Napi::Error::New(env, std::string("bind: ") + std::strerror(failure));
-    error.Set("code", Napi::String::New(env, uv_err_name(-failure)));
+    // As node:dgram words it, for who reads either.
+    const std::string code = uv_err_name(-failure);
+    Napi::Error error = Napi::Error::New(env, "bind " + code + " " + *host + ":" + std::to_string(*port));
+    error.Set("code", Napi::String::New(env, code));
     return error;
   }
   socket->UseMemory(slots);

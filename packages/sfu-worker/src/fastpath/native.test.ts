@@ -181,6 +181,13 @@ describe.skipIf('reason' in loaded)('the addon', () => {
     socket.close();
   });
 
+  test('says why it cannot bind as node:dgram does', () => {
+    const memory = Buffer.alloc(RECEIVE_BYTES);
+    const options = { host: '127.0.0.1', bufferBytes: 65_536, queueBytes: 65_536, offload: true, memory };
+    expect(() => new addon.UdpSocket({ ...options, port })).toThrow(`bind EADDRINUSE 127.0.0.1:${port}`);
+    expect(() => new addon.UdpSocket({ ...options, port, host: 'nowhere' })).toThrow('bind EINVAL');
+  });
+
   test('refuses or skips whatever makes no sense, and never follows it', () => {
     const memory = Buffer.alloc(RECEIVE_BYTES);
     const socket = new addon.UdpSocket({
