@@ -8,19 +8,24 @@ import type { ServerUnderTest } from './server-under-test.ts';
 /** How cameras reach a server. */
 export type Intake = 'tcp' | 'pull' | 'udp' | 'whip';
 
-/** All cameras of a workload, `cam0` onwards, and their clock. */
+/** Cameras with one clock, `cam0` onwards. */
 export class CameraCrew {
   readonly #server: ServerUnderTest;
   readonly #intake: Intake;
   readonly #pulled: PullCameras | undefined;
+  readonly #first: number;
   readonly #cameras: { readonly frames: FrameSource; close(): void }[] = [];
   #clock: CameraClock | undefined;
 
-  /** @param pulled with intake `pull`: what the server was told to dial */
-  constructor(server: ServerUnderTest, intake: Intake, pulled?: PullCameras) {
+  /**
+   * @param pulled with intake `pull`: what the server was told to dial
+   * @param first the number of the first camera
+   */
+  constructor(server: ServerUnderTest, intake: Intake, pulled?: PullCameras, first = 0) {
     this.#server = server;
     this.#intake = intake;
     this.#pulled = pulled;
+    this.#first = first;
   }
 
   get count(): number {
@@ -42,11 +47,16 @@ export class CameraCrew {
     this.pause();
     const end = this.#cameras.length + count;
     while (this.#cameras.length < end) {
-      this.#cameras.push(await this.#connect(`cam${this.#cameras.length}`, this.#cameras.length));
+      const ordinal = this.#first + this.#cameras.length;
+      this.#cameras.push(await this.#connect(`cam${ordinal}`, ordinal));
     }
     this.#clock = new CameraClock(this.#cameras.length, framesPerSecond, (camera) =>
       this.#cameras[camera]?.frames.send(),
     );
+  }
+
+  sendOnlyKeyframes(): void {
+    for (const { frames } of this.#cameras) frames.sendOnlyKeyframes();
   }
 
   /** The cameras stay connected and silent. */

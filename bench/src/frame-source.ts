@@ -42,6 +42,11 @@ export class FrameSource {
     return this.#writer.rtpPackets;
   }
 
+  /** From now on, so that whoever joins gets one frame and not many. */
+  sendOnlyKeyframes(): void {
+    this.#writer.framesPerGop = 1;
+  }
+
   send(): void {
     const before = this.rtpPackets;
     const bytes = this.#writer.write(this.#out, nowMs());

@@ -26,6 +26,8 @@ export class FrameWriter {
   #number = 0;
   #sent = 0;
   #frame: number;
+  /** Every frame that begins so many is a keyframe. */
+  framesPerGop = FRAMES_PER_GOP;
 
   /** @param phase of the GOP */
   constructor(ssrc: number, phase: number) {
@@ -46,7 +48,7 @@ export class FrameWriter {
 
   /** Writes the next frame to `out`, which has room for 8 packets. @returns bytes written. */
   write(out: Buffer, nowMs: number): number {
-    const isKeyframe = this.#frame % FRAMES_PER_GOP === 0;
+    const isKeyframe = this.#frame % this.framesPerGop === 0;
     const packets = PACKETS_OF_FRAME[this.#frame % PACKETS_OF_FRAME.length] as number;
     const timestamp = (this.#frame * (CLOCK_RATE / FRAMES_PER_SECOND)) >>> 0;
     let at = 0;

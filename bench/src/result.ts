@@ -50,6 +50,7 @@ export function figuresOf(sample: Sample): Figures {
     'CPU %': sample.cpuPercent,
     'generator %': sample.generatorPercent,
     'others %': sample.othersPercent,
+    'delivered %': sample.deliveredPercent,
     packets: sample.packets,
     lost: sample.lost,
     disordered: sample.disordered,

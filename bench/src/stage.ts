@@ -25,6 +25,8 @@ export type Sample = {
   /** By gaps in the viewers' sequence numbers, and by frames that cameras could not get rid of. */
   readonly lost: number;
   readonly lossShare: number;
+  /** Of what the cameras wrote for all viewers: less where the server does not keep up, and holds packets back. */
+  readonly deliveredPercent: number;
   readonly disordered: number;
   /** Packets that do not authenticate, or are not what the camera sent. */
   readonly bad: number;
@@ -85,11 +87,11 @@ export class Stage {
     return cpuSecondsOf(this.server.pid);
   }
 
-  /** Measures what runs for `seconds`. */
-  async observe(seconds: number): Promise<Sample> {
+  /** Measures what runs for so many seconds, or until `time` resolves. */
+  async observe(time: number | Promise<unknown>): Promise<Sample> {
     await this.viewers.reset();
     const before = this.#account();
-    await sleep(seconds * 1000);
+    await (typeof time === 'number' ? sleep(time * 1000) : time);
     const after = this.#account();
     const tally = await this.viewers.tally();
     return sampleOf(tally, before, after, this.viewers.viewers / Math.max(1, this.cameras.count));
@@ -108,6 +110,7 @@ export class Stage {
       cpuSeconds: this.cpuSeconds(),
       generatorSeconds: this.viewers.cpuSeconds() + cpuSecondsOf(process.pid),
       machineSeconds: machineCpuSeconds(),
+      sentPackets: this.cameras.rtpPackets,
       skippedPackets: this.cameras.skippedPackets,
     };
   }
@@ -118,6 +121,7 @@ type Account = {
   readonly cpuSeconds: number;
   readonly generatorSeconds: number;
   readonly machineSeconds: number;
+  readonly sentPackets: number;
   readonly skippedPackets: number;
 };
 
@@ -132,6 +136,7 @@ function sampleOf(tally: Tally, before: Account, after: Account, viewersPerStrea
     packets: tally.received,
     lost,
     lossShare: lost / Math.max(1, tally.received + lost),
+    deliveredPercent: (100 * tally.received) / ((after.sentPackets - before.sentPackets) * viewersPerStream),
     disordered: tally.disordered,
     bad: tally.rejected + tally.wrong,
     checked: tally.marked,

@@ -1,4 +1,5 @@
 import { AudienceHost } from '../audience-host.ts';
+import { CameraCrew } from '../camera-crew.ts';
 import { monotonicMicroseconds } from '../profile.ts';
 import type { Workload } from '../result.ts';
 import { Stage, sleep } from '../stage.ts';
@@ -6,10 +7,14 @@ import { TOBE } from './tobe.ts';
 
 const WATCHING = 20;
 const JOINING = 100;
+/** Of the stream that is joined for the cost of a set-up: a keyframe twice a second, so that media costs little. */
+const QUIET_FRAMES_PER_SECOND = 2;
+const WATCHED = 0;
+const QUIET = 1;
 const WARM_UP_MS = 4000;
 const WINDOW_SECONDS = 4;
 
-/** Many join at once while some watch the same stream: what it does to those, and what a set-up costs. */
+/** Many join at once while some watch: what it does to those, and what a set-up costs. */
 export function joins(isQuick: boolean): Workload {
   return {
     name: 'joins',
@@ -18,56 +23,55 @@ export function joins(isQuick: boolean): Workload {
     quickOnly: [...TOBE, 'janus'],
     ratioOf: 'CPU ms/join',
     measure: async (contender, { profiles, nodeArgs }) => {
-      const stage = await Stage.open(contender, { streams: 1, intake: 'tcp', profiles, nodeArgs });
+      const stage = await Stage.open(contender, { streams: 2, intake: 'tcp', profiles, nodeArgs });
+      const quiet = new CameraCrew(stage.server, 'tcp', undefined, QUIET);
       // Handshakes are as much work for a viewer as for the server: they wait for the watching ones' packets.
       const joining = new AudienceHost(profiles, true);
+      const urls = (count: number, camera: number) =>
+        Array.from({ length: count }, () => stage.server.viewerUrl(camera));
+      const joinAll = async (camera: number) => {
+        const beganMs = performance.now();
+        await joining.join(urls(JOINING, camera), { checking: 0, atOnce: JOINING });
+        return performance.now() - beganMs;
+      };
       try {
         await stage.cameras.add(1);
-        await stage.viewers.join(stage.urls(WATCHING, 1));
-        // Certificates, compilers and caches: the server's first join and the generator's are not what is asked.
-        await joining.join(stage.urls(1, 1));
+        await quiet.add(1, QUIET_FRAMES_PER_SECOND);
+        quiet.sendOnlyKeyframes();
+        await stage.viewers.join(urls(WATCHING, WATCHED));
+        // Certificates, compilers and caches: the first join is not what is asked.
+        await joining.join(urls(1, QUIET));
         await sleep(WARM_UP_MS);
-        const quiet = await stage.observe(WINDOW_SECONDS);
+        const before = await stage.observe(WINDOW_SECONDS);
 
-        await joining.reset();
         const from = monotonicMicroseconds();
-        let connectedMs = Number.NaN;
-        const startedMs = performance.now();
-        const joined = joining.join(stage.urls(JOINING, 1), { checking: 0, atOnce: JOINING }).then(() => {
-          connectedMs = performance.now() - startedMs;
-        });
-        const during = await stage.observe(WINDOW_SECONDS);
-        await joined;
+        const joined = joinAll(QUIET);
+        const during = await stage.observe(Promise.all([joined, sleep(WINDOW_SECONDS * 1000)]));
         const to = monotonicMicroseconds();
-        const burst = await joining.tally();
 
-        await sleep(1000);
-        await joining.reset();
-        const after = await stage.observe(WINDOW_SECONDS);
-        const crowd = await joining.tally();
-
-        const steady = (quiet.cpuSeconds / quiet.seconds) * during.seconds;
-        const addedCpu = after.cpuSeconds / after.seconds - quiet.cpuSeconds / quiet.seconds;
-        const perPacket = addedCpu / (crowd.received / after.seconds);
-        const setUps = during.cpuSeconds - steady;
+        const joinedWatched = joinAll(WATCHED);
+        const same = await stage.observe(Promise.all([joinedWatched, sleep(WINDOW_SECONDS * 1000)]));
+        const steady = (before.cpuSeconds / before.seconds) * during.seconds;
         return {
           figures: {
-            'CPU ms/join': (1000 * (setUps - perPacket * burst.received)) / JOINING,
-            'with media': (1000 * setUps) / JOINING,
-            'all in ms': connectedMs,
-            'watching p99 ms': during.latencyMs.p99,
+            'CPU ms/join': (1000 * (during.cpuSeconds - steady)) / JOINING,
+            'all in ms': await joined,
+            'p99 before': before.latencyMs.p99,
+            'p99 ms': during.latencyMs.p99,
             'max ms': during.latencyMs.max,
-            'lag ms': during.viewerLagMs,
-            'p99 before': quiet.latencyMs.p99,
-            'max before': quiet.latencyMs.max,
-            lost: during.lost,
-            'generator %': during.generatorPercent,
+            'same stream all in ms': await joinedWatched,
+            'same stream p99 ms': same.latencyMs.p99,
+            'same stream max ms': same.latencyMs.max,
+            lost: during.lost + same.lost,
+            'lag ms': Math.max(during.viewerLagMs, same.viewerLagMs),
+            'others %': during.othersPercent,
           },
           profiled: { pid: stage.server.pid, from, to },
-          details: { quiet, during, after },
+          details: { before, during, same },
         };
       } finally {
         await joining.close();
+        quiet.close();
         await stage.close();
       }
     },

@@ -3,7 +3,7 @@ import type { Settings, Workload } from '../result.ts';
 import { Stage, sleep } from '../stage.ts';
 
 const STREAMS = 64;
-const VIEWERS = 200;
+const VIEWERS = 100;
 /** Two keyframes, so that caches and histories are full. */
 const FILL_MS = 5000;
 

@@ -13,6 +13,8 @@ const STEP_SECONDS = 2.5;
 /** The first guess of the knee is from the first step; up to here in one go. */
 const SAFE_SHARE = 0.6;
 const STEP_SHARE = 0.08;
+/** A step fails when it fails so often: what else runs on the machine disturbs one now and then. */
+const ATTEMPTS = 3;
 const MAX_STEPS = 25;
 /** Janus wants its mountpoints named beforehand. */
 const MAX_STREAMS = 1500;
@@ -59,21 +61,33 @@ async function climb(stage: Stage, kind: 'viewers' | 'streams') {
       break;
     }
     await sleep(step === 0 ? WARM_UP_MS : STEP_REST_MS);
-    const sample = { ...(await stage.observe(STEP_SECONDS)), viewers: stage.viewers.viewers };
-    steps.push(sample);
-    if (sample.lossShare > MAX_LOSS_SHARE) end = `loss ${(100 * sample.lossShare).toFixed(2)} %`;
-    else if (sample.latencyMs.p99 > MAX_P99_MS) end = `p99 ${sample.latencyMs.p99.toFixed(0)} ms`;
-    else {
+    let fault: string | undefined;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const sample = { ...(await stage.observe(STEP_SECONDS)), viewers: stage.viewers.viewers };
+      steps.push(sample);
+      fault = faultOf(sample);
+      if (fault !== undefined) continue;
       best = sample;
-      const knee = (100 / sample.cpuPercent) * sample.viewers;
-      add = Math.ceil(Math.max(knee * SAFE_SHARE - sample.viewers, knee * STEP_SHARE));
-      continue;
+      break;
     }
-    break;
+    if (fault !== undefined || best === undefined) {
+      end = fault ?? end;
+      break;
+    }
+    const knee = (100 / best.cpuPercent) * best.viewers;
+    add = Math.ceil(Math.max(knee * SAFE_SHARE - best.viewers, knee * STEP_SHARE));
   }
   const last = steps.at(-1);
   if (best === undefined || last === undefined) throw new Error(`no step went well: ${end}`);
   if (last.generatorPercent > GENERATOR_LIMIT_PERCENT) end += ', and the generator was busy: a lower bound';
   console.error(`  knee at ${best.viewers} viewers: ${end}`);
-  return { figures: { viewers: best.viewers, ...figuresOf(best) }, details: { end, steps } };
+  return {
+    figures: { viewers: best.viewers, 'packets/s/core': 1e6 / best.cpuMicroseconds, ...figuresOf(best) },
+    details: { end, steps },
+  };
+}
+
+function faultOf({ lossShare, latencyMs: { p99 } }: Sample): string | undefined {
+  if (lossShare > MAX_LOSS_SHARE) return `loss ${(100 * lossShare).toFixed(2)} %`;
+  return p99 > MAX_P99_MS ? `p99 ${p99.toFixed(0)} ms` : undefined;
 }
