@@ -12,7 +12,7 @@ import { WORKLOADS } from './workloads/index.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string', default: '6' },
     only: { type: 'string', default: '' },
     workload: { type: 'string', default: '' },
     all: { type: 'boolean', default: false },

@@ -3,7 +3,6 @@ import { CameraCrew } from '../camera-crew.ts';
 import { monotonicMicroseconds } from '../profile.ts';
 import type { Workload } from '../result.ts';
 import { Stage, sleep } from '../stage.ts';
-import { TOBE } from './tobe.ts';
 
 const WATCHING = 20;
 const JOINING = 100;
@@ -20,7 +19,7 @@ export function joins(isQuick: boolean): Workload {
     name: 'joins',
     isQuick,
     intake: 'tcp',
-    quickOnly: [...TOBE, 'janus'],
+    quickOnly: ['shardcast TOBE', 'janus'],
     ratioOf: 'CPU ms/join',
     measure: async (contender, { profiles, nodeArgs }) => {
       const stage = await Stage.open(contender, { streams: 2, intake: 'tcp', profiles, nodeArgs });

@@ -12,7 +12,7 @@ const STEP_REST_MS = 1500;
 const STEP_SECONDS = 2.5;
 /** The first guess of the knee is from the first step; up to here in one go. */
 const SAFE_SHARE = 0.6;
-const STEP_SHARE = 0.08;
+const STEP_SHARE = 0.12;
 /** A step fails when it fails so often: what else runs on the machine disturbs one now and then. */
 const ATTEMPTS = 3;
 const MAX_STEPS = 25;
@@ -29,7 +29,7 @@ export function ramp(name: string, kind: 'viewers' | 'streams', isQuick: boolean
     isQuick,
     intake: 'tcp',
     only: kind === 'viewers' ? ['stock werift', ...TOBE, 'janus'] : [...TOBE, 'janus'],
-    quickOnly: TOBE,
+    quickOnly: ['shardcast TOBE'],
     ratioOf: 'packets/s',
     measure: async (contender, { profiles, nodeArgs }) => {
       const streams = kind === 'viewers' ? 1 : MAX_STREAMS;
