@@ -94,6 +94,34 @@ for (const transport of ['tcp', 'udp'] as const) {
   });
 }
 
+test('an encoder that starts again while its first connection hangs takes over, and viewers stay', async () => {
+  const first = new FfmpegPublisher(`${server.rtsp}/hung`);
+  let second: FfmpegPublisher | undefined;
+  try {
+    await server.online('hung');
+    const page = await browser.open(`${server.web}/hung`);
+    const before = await movingPicture(page);
+    first.signal('SIGSTOP');
+    second = new FfmpegPublisher(`${server.rtsp}/hung`, {
+      input: ['-re', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=25'],
+      output: H264,
+    });
+    await until(
+      async () => (await inboundVideo(page))?.frameWidth === 320,
+      5_000, // sooner than the read time-out that would end the first one
+      () => `the second encoder's picture did not come: ${server.log.slice(-1500)}`,
+    );
+    const after = await movingPicture(page, before.framesDecoded + 25);
+    expect(after.packetsLost).toBe(0);
+    expect(await connectionsMade(page)).toBe(1);
+    await page.close();
+  } finally {
+    first.signal('SIGCONT');
+    await first.stop();
+    await second?.stop();
+  }
+});
+
 test('a publisher that does not come back within its grace costs its viewers their sessions, and the player waits', async () => {
   const short = await TestServer.start({ flags: { publisherGrace: '500ms' } });
   const publisher = new FfmpegPublisher(`${short.rtsp}/brief`);

@@ -26,7 +26,9 @@ let slow: RawTcp[] = [];
 let drip: NodeJS.Timeout | undefined;
 
 beforeAll(async () => {
-  server = await TestServer.start({ flags: { workers: '2', logLevel: 'debug' } });
+  server = await TestServer.start({
+    flags: { workers: '2', logLevel: 'debug', 'paths.watched.overridePublisher': 'off' },
+  });
   browser = await Browser.launch();
   camera = new FfmpegPublisher(`${server.rtsp}/watched`);
   await server.online('watched');

@@ -13,7 +13,7 @@ let server: TestServer;
 let browser: Browser;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await TestServer.start({ flags: { 'paths.taken.overridePublisher': 'off' } });
   browser = await Browser.launch();
 });
 afterAll(async () => {
@@ -154,7 +154,7 @@ test('a storm of keyframe requests reaches the publisher at most every 500 ms', 
   }
 });
 
-test('a second publisher of a path is refused, and the first goes on', async () => {
+test('a second publisher of a path with overridePublisher off is refused, and the first goes on', async () => {
   const publisher = await publish('taken');
   const second = await browser.open(`${server.web}/taken/publish`);
   await second.click('#start');

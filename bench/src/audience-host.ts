@@ -53,6 +53,12 @@ export class AudienceHost {
     this.viewers += urls.length;
   }
 
+  /** The longest there go, `vanishing` of them without a word. Only of viewers that all check. */
+  async leave(count: number, vanishing: number): Promise<void> {
+    await this.#ask({ type: 'leave-some', count, vanishing });
+    this.viewers -= count;
+  }
+
   async reset(): Promise<void> {
     await this.#ask({ type: 'reset' });
   }

@@ -16,6 +16,8 @@ export type AudienceRequest =
     }
   | { readonly type: 'reset' }
   | { readonly type: 'tally' }
+  /** The longest there go; those that vanish do so without a word. */
+  | { readonly type: 'leave-some'; readonly count: number; readonly vanishing: number }
   | { readonly type: 'leave' };
 export type AudienceReply = { readonly id: number; readonly tally?: Tally; readonly error?: string };
 
@@ -58,6 +60,12 @@ async function answer(request: AudienceRequest): Promise<Tally | undefined> {
       const tally = { ...audience.tally, lagMs: Math.max(0, lag.percentile(99) / 1e6 - LAG_RESOLUTION_MS) };
       for (const sink of sinks) await sink.addTo(tally);
       return tally;
+    }
+    case 'leave-some': {
+      const leaving = viewers.splice(0, request.count);
+      for (const viewer of leaving.splice(0, request.vanishing)) viewer.close();
+      await Promise.all(leaving.map((viewer) => viewer.leave()));
+      return undefined;
     }
     case 'leave':
       for (const sink of sinks) sink.close();

@@ -13,6 +13,7 @@ import { WORKLOADS } from './workloads/index.ts';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '6' },
+    minutes: { type: 'string', default: '60' },
     only: { type: 'string', default: '' },
     workload: { type: 'string', default: '' },
     all: { type: 'boolean', default: false },
@@ -29,8 +30,8 @@ mkdirSync(results, { recursive: true });
 if (!Sink.build()) console.error('no C compiler: the viewers cost so much that ramps end at the generator');
 
 const names = values.workload.split(',').filter(Boolean);
-const workloads = WORKLOADS.filter(({ name, isQuick }) =>
-  names.length > 0 ? names.includes(name) : values.all || isQuick,
+const workloads = WORKLOADS.filter(({ name, isQuick, isOnDemand = false }) =>
+  names.length > 0 ? names.includes(name) : isQuick || (values.all && !isOnDemand),
 );
 const isQuick = !values.all && names.length === 0;
 const unknown = names.filter((name) => WORKLOADS.every((workload) => workload.name !== name));
@@ -38,6 +39,7 @@ if (unknown.length > 0) throw new Error(`no workload ${unknown}; there are ${WOR
 
 const settings = {
   seconds: Number(values.seconds),
+  minutes: Number(values.minutes),
   profiles: profiles[oneOf('srtp', values.srtp, ['any', 'sha1', 'gcm'] as const)],
   nodeArgs: values.profile ? ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${fileURLToPath(results)}`] : [],
 };

@@ -7,6 +7,8 @@ import type { Sample } from './stage.ts';
 export type Settings = {
   /** Length of a measured window. */
   readonly seconds: number;
+  /** Length of a soak. */
+  readonly minutes: number;
   readonly profiles: readonly SrtpProfile[];
   readonly nodeArgs: readonly string[];
 };
@@ -28,6 +30,8 @@ export type Workload = {
   /** Run without `--all`. */
   readonly isQuick: boolean;
   readonly intake: Intake;
+  /** Runs only when it is named. */
+  readonly isOnDemand?: boolean;
   /** Contenders that take part; all that know the intake without it. */
   readonly only?: readonly string[];
   /** As `only`, without `--all`. */

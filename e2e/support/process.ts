@@ -19,6 +19,10 @@ export class TestProcess {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
+  }
+
   /** Resolves when it is gone. */
   async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (this.hasExited) return;

@@ -4,6 +4,7 @@ import { joins } from './joins.ts';
 import { memory } from './memory.ts';
 import { ramp } from './ramp.ts';
 import { scaling } from './scaling.ts';
+import { soak } from './soak.ts';
 import { steady } from './steady.ts';
 import { TOBE } from './tobe.ts';
 
@@ -20,4 +21,5 @@ export const WORKLOADS: readonly Workload[] = [
   idle(false),
   memory(false),
   scaling(false),
+  soak(),
 ];

@@ -44,7 +44,9 @@ async function start() {
   };
   const worker = await ShardWorker.start(boot, (event) => events.push(event));
   opened.push(worker, port1, port2);
-  for (const [slot, path] of ['a', 'b'].entries()) await worker.handle({ type: 'open-stream', path, slot });
+  for (const [slot, path] of ['a', 'b'].entries()) {
+    await worker.handle({ type: 'open-stream', path, slot, overridePublisher: false });
+  }
   return { worker, events, faults: () => new Telemetry(telemetry).worker('faults') };
 }
 

@@ -193,7 +193,7 @@ export class ShardWorker {
   async #handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
     switch (request.type) {
       case 'open-stream':
-        this.#openStream(request.path, request.slot);
+        this.#openStream(request.path, request.slot, request.overridePublisher);
         return {};
       case 'close-stream':
         return { closed: this.#closeStream(request.path, request.reason) };
@@ -245,8 +245,12 @@ export class ShardWorker {
     return stream;
   }
 
-  #openStream(path: string, slot: number): void {
-    if (this.#streams.has(path)) return;
+  #openStream(path: string, slot: number, overridePublisher: boolean): void {
+    const known = this.#streams.get(path);
+    if (known !== undefined) {
+      known.overridePublisher = overridePublisher;
+      return;
+    }
     const settings = this.#settings;
     const stream = new Stream({
       path,
@@ -257,6 +261,7 @@ export class ShardWorker {
       commons: this.#commons,
       maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
       nack: settings.nack,
+      overridePublisher,
       publisherGraceMs: settings.publisherGraceMs,
       clock: monotonicEpochMs,
       log: this.#log,
@@ -296,11 +301,11 @@ export class ShardWorker {
 
   /** A new stream takes the place of one that threw, for main knows of nothing: its source and viewers were lost. */
   #streamFailed(stream: Stream, error: unknown): void {
-    const { path, slot } = stream;
+    const { path, slot, overridePublisher } = stream;
     if (this.#streams.get(path) !== stream) return;
     const spec = this.#sources.get(path)?.spec;
     this.#guard.caught({ path, close: (reason) => this.#closeStream(path, reason) }, error);
-    this.#openStream(path, slot);
+    this.#openStream(path, slot, overridePublisher);
     if (spec !== undefined) this.#lostSources.set(path, spec);
   }
 

@@ -24,6 +24,8 @@ export class FakeShard implements PathShard {
   /** Path to telemetry slot. */
   readonly streams = new Map<string, number>();
   readonly sources = new Map<string, string>();
+  /** Paths whose publishers may be taken over. */
+  readonly overriding = new Set<string>();
   readonly sessions = new Map<string, { readonly path: string; readonly slot: number; readonly kind: string }>();
   readonly #takenSlots = new Set<number>();
   /** Paths whose next requests fail, and how. */
@@ -95,6 +97,7 @@ export class FakeShard implements PathShard {
     switch (request.type) {
       case 'open-stream':
         this.#openStream(request.path, request.slot);
+        if (request.overridePublisher) this.overriding.add(request.path);
         return {};
       case 'close-stream': {
         const closed = this.streams.delete(request.path);

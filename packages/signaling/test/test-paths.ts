@@ -19,7 +19,9 @@ export function rules(paths: Record<string, Partial<PathRule>>, { all = true } =
     configured: Object.keys(paths),
     resolve: (name) => {
       const confName = name in paths ? name : all ? 'all_others' : undefined;
-      return confName === undefined ? undefined : { confName, source: 'publisher', maxReaders: 0, ...paths[name] };
+      return confName === undefined
+        ? undefined
+        : { confName, source: 'publisher', maxReaders: 0, overridePublisher: true, ...paths[name] };
     },
   };
 }

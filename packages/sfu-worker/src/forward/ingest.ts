@@ -57,6 +57,6 @@ export type SourceDescription = {
 /** A stream, as ingress sees it. */
 export interface StreamInlet {
   readonly path: string;
-  /** @throws ShardcastError PUBLISHER_EXISTS when another source is live; SDP_UNACCEPTABLE without a usable track. */
+  /** @throws ShardcastError PUBLISHER_EXISTS when another source is live and may not be taken over; SDP_UNACCEPTABLE without a usable track. */
   open(source: SourceDescription, upstream: Upstream): SourceSink;
 }

@@ -43,6 +43,7 @@ beforeEach(() => {
     commons: new TrackCommons(),
     maxPayloadBytes: 1200,
     nack: false,
+    overridePublisher: false,
     publisherGraceMs: GRACE_MS,
     clock: () => nowMs,
     log,
@@ -92,6 +93,28 @@ describe('sources', () => {
   test('a second publisher is refused while the first one is there', () => {
     stream.open(H264, tap);
     expect(() => stream.open(H264, tap)).toThrow(expect.objectContaining({ code: 'PUBLISHER_EXISTS' }));
+    expect(events).toEqual(['online whip H264']);
+  });
+
+  test('where publishers may be taken over, the first one is told and its viewers stay for the second', () => {
+    stream.overridePublisher = true;
+    const told: string[] = [];
+    const first = stream.open(H264, { ...tap, close: (reason) => void told.push(reason) });
+    const reader = viewer();
+    stream.addReader(reader);
+    frame(first, 0x65);
+    const second = stream.open(H264, tap);
+    frame(second, 0x65);
+    expect(told).toEqual(['another publisher took its place']);
+    expect(stream.readerCount).toBe(1);
+    first.close('its connection ended');
+    expect(events).toEqual(['online whip H264', 'offline another publisher took its place', 'online whip H264']);
+  });
+
+  test('a source that cannot be forwarded takes no place', () => {
+    stream.overridePublisher = true;
+    stream.open(H264, tap);
+    expect(() => stream.open({ type: 'whip', tracks: [], offered: [] }, tap)).toThrow(ShardcastError);
     expect(events).toEqual(['online whip H264']);
   });
 

@@ -39,6 +39,7 @@ export type StreamOptions = {
   readonly commons: TrackCommons;
   readonly maxPayloadBytes: number;
   readonly nack: boolean;
+  readonly overridePublisher: boolean;
   readonly publisherGraceMs: number;
   /** Monotonic ms since the epoch. */
   readonly clock: () => number;
@@ -55,6 +56,8 @@ type LiveSource = { readonly description: SourceDescription; readonly upstream: 
 export class Stream implements StreamInlet {
   readonly path: string;
   readonly slot: number;
+  /** A new source takes the place of one that is live; else it is refused. */
+  overridePublisher: boolean;
   readonly #options: StreamOptions;
   readonly #tracks = new Map<MediaKind, Track>();
   readonly #readers = new Set<Reader>();
@@ -69,12 +72,17 @@ export class Stream implements StreamInlet {
   constructor(options: StreamOptions) {
     this.path = options.path;
     this.slot = options.slot;
+    this.overridePublisher = options.overridePublisher;
     this.#options = options;
     this.#reportSsrc = 1 + Math.floor(Math.random() * 0xffff_fffe);
   }
 
   get isOnline(): boolean {
     return this.#source !== undefined;
+  }
+  /** A source that comes now is welcome. */
+  get takesSource(): boolean {
+    return this.#source === undefined || this.overridePublisher;
   }
   get readerCount(): number {
     return this.#readers.size;
@@ -94,12 +102,13 @@ export class Stream implements StreamInlet {
 
   open(source: SourceDescription, upstream: Upstream): SourceSink {
     if (this.#closed) throw new ShardcastError('STREAM_NOT_FOUND', `stream "${this.path}" is closed`);
-    if (this.#source !== undefined) {
+    if (!this.takesSource) {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${this.path}"`);
     }
     if (source.tracks.length === 0) {
       throw new ShardcastError('SDP_UNACCEPTABLE', 'the source has no track that can be forwarded');
     }
+    this.#takeOver();
     const tracks = source.tracks.map((track) => this.#takeTrack(track));
     for (const kind of MEDIA_KINDS) {
       if (!source.tracks.some((track) => track.kind === kind)) this.#dropTrack(kind);
@@ -290,6 +299,13 @@ export class Stream implements StreamInlet {
       this.removeReader(reader);
       reader.close(`the ${kind} of the stream changed`);
     }
+  }
+
+  #takeOver(): void {
+    const upstream = this.#source?.upstream;
+    if (upstream === undefined) return;
+    this.#sourceGone('another publisher took its place');
+    upstream.close('another publisher took its place');
   }
 
   #sourceGone(reason: string): void {

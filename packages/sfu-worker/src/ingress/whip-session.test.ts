@@ -38,6 +38,7 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
     commons,
     maxPayloadBytes: 1200,
     nack: false,
+    overridePublisher: false,
     publisherGraceMs: 0,
     clock,
     log,

@@ -73,7 +73,7 @@ export class WhipSession implements PeerHandler {
   #firstPacketMs = Number.NaN;
   #lastPacketMs: number;
 
-  /** @throws ShardcastError SDP_INVALID; SDP_UNACCEPTABLE without a codec that we carry; PUBLISHER_EXISTS. */
+  /** @throws ShardcastError SDP_INVALID; SDP_UNACCEPTABLE without a codec that we carry; PUBLISHER_EXISTS where it may not take over. */
   static publish(
     request: SessionRequest,
     stream: Stream,
@@ -107,7 +107,7 @@ export class WhipSession implements PeerHandler {
     if (tracks.length === 0) {
       throw new ShardcastError('SDP_UNACCEPTABLE', `the offer has no codec of ${CODEC_NAMES.join(', ')}`);
     }
-    if (stream.isOnline) {
+    if (!stream.takesSource) {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${stream.path}"`);
     }
     const credentials = context.credentials();

@@ -94,6 +94,7 @@ export class TestSfu {
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       consentTimeoutMs: CONSENT_TIMEOUT_MS,
       nack: false,
+
       readTimeoutMs: 10_000,
       onSnapshot: (snapshot) => this.snapshots.set(snapshot.id, snapshot),
       transport: () => ({ addresses: ['127.0.0.1'], port: mux.port, fingerprint: certificate.fingerprint }),
@@ -114,6 +115,7 @@ export class TestSfu {
       cacheLimits: { maxBytes: 0, maxAgeMs: 0 },
       commons,
       maxPayloadBytes: 1200,
+      overridePublisher: false,
       nack: false,
       publisherGraceMs: 10_000,
       clock,

@@ -15,7 +15,8 @@ Settings come from, each over the one before:
 
 Durations are \`500ms\`, \`10s\`, \`1m30s\`; sizes are \`64K\`, \`2M\` (powers of 1024) or bytes; addresses are \`:8889\` (every
 interface), \`127.0.0.1:8889\` or \`[::1]:8889\`; lists may be one string with commas. A misspelt key is an error that names its line; in
-a \`mediamtx.yml\` keys that Shardcast does not know are ignored, and each is named in a warning.
+a \`mediamtx.yml\` keys that Shardcast does not know are ignored, and each is named in a warning. SIGHUP reads everything again and
+changes the paths that differ; other settings need a restart ([operating.md](operating.md)).
 
 \`\`\`yaml
 # Two cameras; nobody else may publish.

@@ -33,13 +33,16 @@ const Source = z
 
 const pathKeys = {
   source: Source.describe(
-    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory.',
+    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory, with the Opus of a `clip.ogg` beside it.',
   ),
   rtspTransport: RtspTransport.describe('How to pull an RTSP source; `automatic` takes TCP, then UDP.'),
   sourceOnDemand: onOff().describe(
     'Accepted for MediaMTX files. Not in use yet: sources are opened at start and stay open.',
   ),
   maxReaders: whole(0, 100_000).describe('Viewers at once; 0 is no limit.'),
+  overridePublisher: onOff().describe(
+    'A new publisher takes the place of the one that is there, as an encoder does that lost its connection. Off refuses it.',
+  ),
 } as const;
 
 /** What a path has when neither it nor `pathDefaults` says otherwise. */
@@ -48,6 +51,7 @@ const PathDefaults = z.strictObject({
   rtspTransport: pathKeys.rtspTransport.default('automatic'),
   sourceOnDemand: pathKeys.sourceOnDemand.prefault('off'),
   maxReaders: pathKeys.maxReaders.prefault(0),
+  overridePublisher: pathKeys.overridePublisher.prefault('on'),
 });
 
 /** A path as it is written: what it leaves out comes from `pathDefaults`. `cam1:` alone is `cam1: {}`. */

@@ -87,7 +87,13 @@ const Slot = z
 /** Main thread → shard. */
 export const ControlRequest = z.discriminatedUnion('type', [
   /** Makes the stream known to the worker. Idempotent. `slot` is the stream's telemetry slot. */
-  z.strictObject({ type: z.literal('open-stream'), path: Path, slot: z.int() }),
+  z.strictObject({
+    type: z.literal('open-stream'),
+    path: Path,
+    slot: z.int(),
+    /** A publisher takes the place of one that is there; else it is refused. */
+    overridePublisher: z.boolean(),
+  }),
   /** Ends the stream, its source and all its sessions. */
   z.strictObject({ type: z.literal('close-stream'), path: Path, reason: z.string() }),
   z.strictObject({ type: z.literal('open-source'), path: Path, source: SourceSpec }),

@@ -54,7 +54,7 @@ export class Admission {
   }
 
   /**
-   * Who of several connecting publishers is first, the worker says.
+   * The worker says who of several connecting publishers is first, and ends one that is taken over.
    * @throws ShardcastError what `path` does, CLIENT_OVER_LIMIT and PUBLISHER_EXISTS
    */
   publisher(kind: 'whip' | 'rtsp-push', path: string, remoteAddr: string): PathState {
@@ -63,7 +63,7 @@ export class Admission {
     if (rule.source !== 'publisher') {
       throw new ShardcastError('PUBLISHER_EXISTS', `"${path}" has a source of its own and takes no publisher`);
     }
-    if (streams.get(path)?.state === 'online') {
+    if (!rule.overridePublisher && streams.get(path)?.state === 'online') {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${path}"`);
     }
     const client = clientKey(remoteAddr);

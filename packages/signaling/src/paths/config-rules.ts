@@ -13,6 +13,7 @@ export function rulesFromConfig(config: Config, workingDirectory: string): PathR
         confName: found.confName,
         source: sourceSpec(found.config, workingDirectory),
         maxReaders: found.config.maxReaders,
+        overridePublisher: found.config.overridePublisher,
       };
     },
   };

@@ -55,8 +55,16 @@ describe('publishing', () => {
     expect(JSON.stringify(t.manager.sessions())).not.toContain(publisher.session);
   });
 
-  test('a second publisher is refused while the first is online, and welcome on the same worker after', async () => {
+  test('a second publisher may take over, where the path does not say otherwise: the worker ends the first', async () => {
     begin();
+    await t.live('cam');
+    await t.manager.publish('cam', 'offer', '');
+    expect(t.home('cam').overriding).toEqual(new Set(['cam']));
+    expect(t.manager.path('cam')).toMatchObject({ online: true });
+  });
+
+  test('without overridePublisher a second is refused while the first is online, and welcome on the same worker after', async () => {
+    begin({ paths: rules({ cam: { overridePublisher: false } }) });
     const session = await t.live('cam');
     const { worker, slot } = t.manager.path('cam') ?? {};
     await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('PUBLISHER_EXISTS'));
@@ -517,7 +525,7 @@ describe('sources of the configuration', () => {
 describe('what is told', () => {
   test('configured paths are listed from the start, with the reason why they are not online', () => {
     begin({ paths: rules({ studio: {} }) });
-    expect(t.manager.paths()).toMatchObject([{ name: 'studio', online: false, reason: 'it has not begun yet' }]);
+    expect(t.manager.paths()).toMatchObject([{ name: 'studio', online: false, reason: 'nobody publishes to it' }]);
   });
 
   test('a stream whose tracks change is online since it came online', async () => {

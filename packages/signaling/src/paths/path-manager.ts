@@ -257,7 +257,9 @@ export class PathManager implements Media {
       state.state = 'starting';
       state.changedAtMs = nowMs;
     }
-    await this.#orGone(entry, shard.request({ type: 'open-stream', path: state.name, slot: home.slot }));
+    const { name: path, rule } = state;
+    const { overridePublisher } = rule;
+    await this.#orGone(entry, shard.request({ type: 'open-stream', path, slot: home.slot, overridePublisher }));
     return { entry, shard };
   }
 
@@ -415,7 +417,7 @@ export class PathManager implements Media {
       name,
       confName: state.rule.confName,
       source: state.source === undefined ? undefined : { type: state.source },
-      reason: isOnline ? undefined : (quarantined ?? state.reason ?? 'it has not begun yet'),
+      reason: isOnline ? undefined : (quarantined ?? state.reason ?? notBegun(state)),
       online: isOnline,
       onlineSince: state.onlineSince,
       tracks: state.tracks,
@@ -444,4 +446,8 @@ function evidence(handling: Handling | undefined, suspects: readonly string[]): 
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function notBegun({ rule }: PathState): string {
+  return rule.source === 'publisher' ? 'nobody publishes to it' : 'it has not begun yet';
 }

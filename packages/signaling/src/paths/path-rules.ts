@@ -7,6 +7,8 @@ export type PathRule = {
   readonly source: SourceSpec | 'publisher';
   /** 0 is no limit. */
   readonly maxReaders: number;
+  /** A new publisher takes the place of one that is online. */
+  readonly overridePublisher: boolean;
 };
 
 /** The configuration, as far as paths are concerned. */

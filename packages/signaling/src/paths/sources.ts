@@ -66,7 +66,7 @@ export class Sources {
     const shard = this.#options.shards[worker];
     if (home === undefined || shard === undefined) return;
     shard
-      .request({ type: 'open-stream', path: state.name, slot: home.slot })
+      .request({ type: 'open-stream', path: state.name, slot: home.slot, overridePublisher: false })
       .then(() => shard.request({ type: 'open-source', path: state.name, source }))
       .then(
         () => {

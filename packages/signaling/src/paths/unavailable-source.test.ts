@@ -23,6 +23,7 @@ test('a source that cannot be had shows why, until it is there, and no event say
         confName: 'cam',
         source: { type: 'rtsp', url: 'rtsp://camera/', transport: 'tcp' },
         maxReaders: 0,
+        overridePublisher: true,
       }),
       configured: ['cam'],
     },

@@ -49,7 +49,7 @@ class Trial {
   }
 
   ask(worker: number, path: string) {
-    return this.shard(worker).request({ type: 'open-stream', path, slot: 0 });
+    return this.shard(worker).request({ type: 'open-stream', path, slot: 0, overridePublisher: true });
   }
 
   /** Who said hello as this worker, oldest first. */
