@@ -38,3 +38,22 @@ for (const transport of ['tcp', 'udp'] as const) {
     }
   });
 }
+
+test('a publisher is relayed to its worker where the addon does not serve, and handed over where it does', async () => {
+  for (const fastPath of ['portable', 'auto']) {
+    const each = await TestServer.start({ flags: { fastPath, logLevel: 'debug' } });
+    const camera = new FfmpegPublisher(`${each.rtsp}/pushed`, { transport: 'tcp' });
+    try {
+      await each.online('pushed');
+      const page = await browser.open(`${each.web}/pushed`);
+      expect((await movingPicture(page)).packetsLost).toBe(0);
+      await page.close();
+      const isNative = (await each.metrics()).sum('shardcast_fast_path_info', { path: 'native' }) > 0;
+      const line = each.logLines().find(({ msg }) => msg === 'rtsp publisher handed over');
+      expect(line).toMatchObject({ path: 'pushed', by: isNative ? 'descriptor' : 'relay' });
+    } finally {
+      await camera.stop();
+      await each.stop();
+    }
+  }
+});

@@ -1,4 +1,5 @@
-/** The face of the worker package: where its thread begins, and what main makes for it. */
+/** The face of the worker package: where its thread begins, and what main needs of it. */
+export { descriptorDuplicator } from './fastpath/usable-addon.ts';
 export { type Certificate, makeCertificate } from './session/dtls/certificate.ts';
 
 /** The module that the pool runs; `.ts` in development, `.js` when built. */

@@ -367,25 +367,30 @@ export class ShardWorker {
     }
   }
 
-  #adoptRtsp({ path, session, remote, port }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
+  #adoptRtsp({ path, session, remote, carrier }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
     const stream = this.#stream(path);
-    const connection = portConnection(port, remote);
-    const publisher = adoptRtspPublisher({
-      connection,
-      inlet: stream,
-      udpPairs: this.#udpPairs,
-      session,
-      log: this.#log,
-      guard: this.#guard,
-      readTimeoutMs: this.#settings.readTimeoutMs,
-      transports: this.#settings.rtspTransports,
-      onClose: (reason) => {
-        this.#rtspPublishers.delete(session);
-        this.#post({ event: 'session-closed', session, slot: -1, reason });
-      },
-    });
-    this.#blameReads(connection, stream);
-    this.#rtspPublishers.set(session, { path, close: (reason) => publisher.close(reason) });
+    const connection = carrier.type === 'relay' ? portConnection(carrier.port, remote) : NetConnection.adopt(carrier);
+    try {
+      const publisher = adoptRtspPublisher({
+        connection,
+        inlet: stream,
+        udpPairs: this.#udpPairs,
+        session,
+        log: this.#log,
+        guard: this.#guard,
+        readTimeoutMs: this.#settings.readTimeoutMs,
+        transports: this.#settings.rtspTransports,
+        onClose: (reason) => {
+          this.#rtspPublishers.delete(session);
+          this.#post({ event: 'session-closed', session, slot: -1, reason });
+        },
+      });
+      this.#blameReads(connection, stream);
+      this.#rtspPublishers.set(session, { path, close: (reason) => publisher.close(reason) });
+    } catch (error) {
+      connection.close(); // it is ours, whatever main is told
+      throw error;
+    }
   }
 
   /** What a source's bytes do is its stream's doing, control messages too. Call when `onBytes` is set. */

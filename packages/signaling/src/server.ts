@@ -1,4 +1,4 @@
-import { makeCertificate, workerEntry } from '@shardcast/sfu-worker';
+import { descriptorDuplicator, makeCertificate, workerEntry } from '@shardcast/sfu-worker';
 import { type Config, type ListenAddress, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
 import { createApiApp } from './api/app.ts';
 import { authorise } from './auth/authorise.ts';
@@ -185,6 +185,7 @@ export class ShardcastServer {
         port: address.port,
         authorise: ({ path, ip }) => authorise({ action: 'publish', path, ip, protocol: 'rtsp' }),
         media: { adoptRtsp },
+        duplicate: descriptorDuplicator(config),
         log,
       });
       await server.listen();

@@ -6,9 +6,9 @@ import type { WorkerLog } from '../log.ts';
 import type { DatagramSocket, OpenDatagramSocket } from '../session/datagram-socket.ts';
 import type { FastPath } from './fast-path.ts';
 import { NativeFastPath } from './native.ts';
-import { loadNativeAddon } from './native-addon.ts';
 import { NativeDatagramSocket } from './native-datagram-socket.ts';
 import { PortableFastPath } from './portable.ts';
+import { usableAddon } from './usable-addon.ts';
 
 /** A media path and the kind of socket that it sends on. */
 export type SelectedPath = {
@@ -37,11 +37,10 @@ export function selectFastPath(
   settings: Pick<WorkerSettings, 'fastPath' | 'bufferPool' | 'poolSlots'>,
   log: WorkerLog,
 ): SelectedPath {
-  if (settings.fastPath === 'portable') return PORTABLE;
-  const isForced = settings.fastPath === 'native';
-  const loaded = settings.bufferPool ? loadNativeAddon() : { reason: 'it has no way without a buffer pool' };
+  const loaded = usableAddon(settings);
   if ('reason' in loaded) {
-    if (isForced) throw new ShardcastError('CONFIG_INVALID', `the native media path cannot be used: ${loaded.reason}`);
+    if (settings.fastPath === 'native')
+      throw new ShardcastError('CONFIG_INVALID', `the native media path cannot be used: ${loaded.reason}`);
     log.debug('the portable media path serves', { reason: loaded.reason });
     return PORTABLE;
   }

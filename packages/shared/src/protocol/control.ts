@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { WireError } from '../errors.ts';
+import { RtspCarrier } from '../rtsp/handover.ts';
 import { TrackInfo } from './media.ts';
 import { SessionSnapshot } from './snapshot.ts';
 
@@ -101,13 +102,13 @@ export const ControlRequest = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('subscribe'), path: Path, session: Session, slot: Slot, offer: z.string() }),
   z.strictObject({ type: z.literal('restart-ice'), session: Session, ufrag: z.string(), pwd: z.string() }),
   z.strictObject({ type: z.literal('close-session'), session: Session, reason: z.string() }),
-  /** Takes over an RTSP publisher whose first ANNOUNCE was authorised; `port` (transferred) relays its bytes. */
+  /** Takes over an RTSP publisher whose first ANNOUNCE was authorised. An error means that a descriptor was not taken. */
   z.strictObject({
     type: z.literal('adopt-rtsp'),
     path: Path,
     session: Session,
     remote: z.string(),
-    port: z.custom<import('node:worker_threads').MessagePort>((value) => typeof value === 'object' && value !== null),
+    carrier: RtspCarrier,
   }),
   /** Closes every session with close_notify and settles the worker's task. */
   z.strictObject({ type: z.literal('stop') }),

@@ -1,6 +1,7 @@
 export * from './auth.ts';
 export * from './challenge.ts';
 export * from './digest.ts';
+export * from './handover.ts';
 export * from './message.ts';
 export * from './message-reader.ts';
 export * from './relay.ts';

@@ -1,6 +1,6 @@
 /**
  * How an RTSP connection that main accepted is carried to the worker that owns it: main keeps the socket, the bytes go over
- * a MessagePort with transfer. Only ever used where the descriptor itself cannot be handed over.
+ * a MessagePort with transfer. Used where the descriptor itself cannot be handed over (`RtspCarrier`).
  */
 
 /** Main → worker. `open` comes first. Bytes are transferred: the receiver owns them. */

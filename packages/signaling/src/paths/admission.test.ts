@@ -23,7 +23,7 @@ function connect(path: string, session: string): void {
 async function pushRtsp(path: string, remoteAddr: string): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   try {
-    await t.manager.adoptRtsp(path, remoteAddr, port2);
+    await t.manager.adoptRtsp(path, remoteAddr, { type: 'relay', port: port2 });
   } finally {
     port1.close();
   }

@@ -1,5 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
-import type { TrackInfo } from '@shardcast/shared';
+import type { RtspCarrier, TrackInfo } from '@shardcast/shared';
 
 /**
  * What the doors (HTTP, WebSocket, RTSP, API, metrics) need from the media side of the process. The path manager
@@ -67,8 +66,11 @@ export interface Media {
   sessionTag(kind: SessionKind, path: string, session: string): string;
   /** @throws SESSION_NOT_FOUND unless the session is of that kind and path. */
   closeSession(kind: SessionKind, path: string, session: string): Promise<void>;
-  /** Reserves a path for an RTSP publisher and hands `port` to the worker that will own it. */
-  adoptRtsp(path: string, remoteAddr: string, port: MessagePort): Promise<void>;
+  /**
+   * Reserves a path for an RTSP publisher and hands its connection to the worker that will own it. Whatever comes, a
+   * descriptor that the worker did not take is the caller's to close.
+   */
+  adoptRtsp(path: string, remoteAddr: string, carrier: RtspCarrier): Promise<void>;
   paths(): readonly PathInfo[];
   path(name: string): PathInfo | undefined;
   sessions(): readonly SessionInfo[];

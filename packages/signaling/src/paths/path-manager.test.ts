@@ -78,14 +78,16 @@ describe('publishing', () => {
     begin({ paths: rules({ cam: { source: CAMERA } }) });
     await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('PUBLISHER_EXISTS'));
     const { port1, port2 } = new MessageChannel();
-    await expect(t.manager.adoptRtsp('cam', '', port2)).rejects.toEqual(code('PUBLISHER_EXISTS'));
+    await expect(t.manager.adoptRtsp('cam', '', { type: 'relay', port: port2 })).rejects.toEqual(
+      code('PUBLISHER_EXISTS'),
+    );
     port1.close();
   });
 
   test('an RTSP publisher is a session without counters, ended by an operator like any other', async () => {
     begin();
     const { port1, port2 } = new MessageChannel();
-    await t.manager.adoptRtsp('cam', '192.0.2.3:3', port2);
+    await t.manager.adoptRtsp('cam', '192.0.2.3:3', { type: 'relay', port: port2 });
     expect(t.manager.sessions()).toMatchObject([{ kind: 'rtsp-push', state: 'connected', remoteAddr: '192.0.2.3:3' }]);
     expect(await t.manager.kick(t.manager.sessions()[0]?.id ?? '')).toBe(true);
     expect(t.manager.sessions()).toEqual([]);

@@ -1,5 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
-import { assertNever, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
+import { assertNever, type RtspCarrier, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
 import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
@@ -114,11 +113,12 @@ export class PathManager implements Media {
     return true;
   }
 
-  async adoptRtsp(path: string, remoteAddr: string, port: MessagePort): Promise<void> {
+  async adoptRtsp(path: string, remoteAddr: string, carrier: RtspCarrier): Promise<void> {
     const state = this.#admission.publisher('rtsp-push', path, remoteAddr);
     const { entry, shard } = await this.#begin('rtsp-push', state, remoteAddr);
     const { session } = entry;
-    const request = shard.request({ type: 'adopt-rtsp', path, session, remote: remoteAddr, port }, [port]);
+    const transfer = carrier.type === 'relay' ? [carrier.port] : [];
+    const request = shard.request({ type: 'adopt-rtsp', path, session, remote: remoteAddr, carrier }, transfer);
     await this.#orGone(entry, request);
     this.#sessions.connected(entry);
   }

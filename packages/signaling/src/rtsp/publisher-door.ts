@@ -20,6 +20,7 @@ import type { Decision } from '../auth/authorise.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
+import { type DuplicateDescriptor, SocketHandover } from './handover.ts';
 import { endSoon, RtspRelay } from './relay.ts';
 
 const PUBLIC = 'OPTIONS, ANNOUNCE, SETUP, RECORD, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN';
@@ -48,14 +49,20 @@ export type PublisherDoorOptions = {
   readonly media: Pick<Media, 'adoptRtsp'>;
   readonly log: LineLog;
   readonly headerTimeoutMs: number;
+  /** Undefined where sockets cannot be handed over: then their bytes are relayed. */
+  readonly duplicate: DuplicateDescriptor | undefined;
   /** The connection is no longer waiting: it was handed over, or it ended. Called once. */
   readonly onSettled: () => void;
+  /** This thread is done with it. */
   readonly onClosed: () => void;
 };
 
 type Answer = { readonly status: number; readonly reason?: string; readonly headers?: RtspHeaders };
 
-/** One RTSP connection from its first byte to its ANNOUNCE; then the worker that owns the path has it. */
+/**
+ * One RTSP connection from its first byte to its ANNOUNCE; then the worker that owns the path has it: its socket, or where
+ * that cannot be, its bytes.
+ */
 export class PublisherDoor {
   readonly #options: PublisherDoorOptions;
   readonly #socket: Socket;
@@ -91,7 +98,7 @@ export class PublisherDoor {
     socket.on('data', this.#onData);
   }
 
-  /** Ends the connection, handed over or not. Idempotent. */
+  /** Ends the connection, relayed or not; one whose socket a worker has is that worker's to end. Idempotent. */
   close(reason: string): void {
     this.#relay?.close(reason);
     this.#socket.destroy();
@@ -153,11 +160,32 @@ export class PublisherDoor {
       return;
     }
     if (!decision.allowed) throw new ShardcastError(decision.code, decision.reason);
+    // The worker needs no credentials, so it is not told any.
+    const headers = request.headers.filter(([name]) => name !== 'authorization');
+    const first = [writeRequest({ ...request, headers }), rest].filter((bytes) => bytes.length > 0);
+    this.#socket.off('data', this.#onData);
+    const { duplicate } = this.#options;
+    const handover = duplicate === undefined ? undefined : SocketHandover.begin(this.#socket, duplicate, first);
+    await (handover === undefined ? this.#relayTo(path, first) : this.#handOver(path, handover));
+    const by = handover === undefined ? 'relay' : 'descriptor';
+    this.#options.log.debug({ path, remote: this.#remote, by }, 'rtsp publisher handed over');
+  }
+
+  async #handOver(path: string, handover: SocketHandover): Promise<void> {
+    try {
+      await this.#options.media.adoptRtsp(path, this.#remote, handover.carrier);
+    } finally {
+      handover.withdraw();
+    }
+    this.#settle();
+    this.#socket.destroy(); // the connection is the worker's
+  }
+
+  async #relayTo(path: string, first: readonly Buffer[]): Promise<void> {
     const relay = new RtspRelay(this.#socket, this.#guard);
     this.#relay = relay;
-    this.#socket.off('data', this.#onData);
     try {
-      await this.#options.media.adoptRtsp(path, this.#remote, relay.workerPort);
+      await this.#options.media.adoptRtsp(path, this.#remote, { type: 'relay', port: relay.workerPort });
     } catch (error) {
       this.#relay = undefined;
       relay.abandon();
@@ -168,10 +196,7 @@ export class PublisherDoor {
       return;
     }
     this.#settle();
-    // The worker needs no credentials, so it is not told any.
-    const headers = request.headers.filter(([name]) => name !== 'authorization');
-    relay.start([writeRequest({ ...request, headers }), rest].filter((bytes) => bytes.length > 0));
-    this.#options.log.debug({ path, remote: this.#remote }, 'rtsp publisher handed over');
+    relay.start(first);
   }
 
   /** `asked`: the client was sent a challenge and may try again. */

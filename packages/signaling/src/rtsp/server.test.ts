@@ -6,6 +6,7 @@ import {
   headersOf,
   isRelayToWorker,
   RELAY_WINDOW_BYTES,
+  type RtspCarrier,
   RtspClientAuth,
   RtspMessageReader,
   type RtspResponse,
@@ -34,8 +35,10 @@ class FakeWorker {
   refusal: Error | undefined;
   #changed: (() => void)[] = [];
 
-  async adoptRtsp(path: string, remote: string, port: MessagePort): Promise<void> {
+  async adoptRtsp(path: string, remote: string, carrier: RtspCarrier): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal;
+    if (carrier.type !== 'relay') throw new Error('nothing to duplicate sockets with was given');
+    const { port } = carrier;
     this.adopted.push({ path, remote, port });
     port.on('message', (message: unknown) => {
       if (!isRelayToWorker(message)) throw new Error('not a relay message');

@@ -4,6 +4,7 @@ import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
 import { guarded } from '../guard/guarded.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
+import type { DuplicateDescriptor } from './handover.ts';
 import { PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
 import { endSoon } from './relay.ts';
 
@@ -21,6 +22,8 @@ export type RtspServerOptions = {
   /** Everyone may publish by default. */
   readonly authorise?: RtspAuthorise;
   readonly media: Pick<Media, 'adoptRtsp'>;
+  /** With it sockets are handed over; without it their bytes are relayed. */
+  readonly duplicate?: DuplicateDescriptor | undefined;
   readonly log: LineLog;
   readonly headerTimeoutMs?: number;
   /** Connections that have not announced yet; more are turned away. */
@@ -56,7 +59,7 @@ export class RtspServer {
     return address === null || typeof address === 'string' ? 0 : address.port;
   }
 
-  /** Connections that are open, handed over or not. */
+  /** Connections that this thread holds: those that wait, and those whose bytes it relays. */
   get connections(): number {
     return this.#doors.size;
   }
@@ -70,7 +73,7 @@ export class RtspServer {
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'rtsp connection not accepted'));
   }
 
-  /** Stops listening and ends every connection. Idempotent. */
+  /** Stops listening and ends every connection that this thread holds. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -95,6 +98,7 @@ export class RtspServer {
       media,
       log: this.#log,
       headerTimeoutMs,
+      duplicate: this.#options.duplicate,
       authorise: this.#options.authorise ?? (async () => ({ allowed: true })),
       onSettled: () => {
         this.#pending--;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { MAX_UNSENT_BYTES } from '@shardcast/shared';
-import { afterEach, expect, test } from 'vitest';
+import { DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier } from '@shardcast/shared';
+import { afterEach, describe, expect, test } from 'vitest';
+import { descriptorDuplicator } from '../../fastpath/usable-addon.ts';
 import { NetConnection } from './net-connection.ts';
 
 const servers: Server[] = [];
@@ -99,4 +100,50 @@ test('a peer that does not read is dropped, not waited for', async () => {
   const writing = setInterval(() => connection.write(piece), 1);
   expect(await reason).toBe('the peer does not read its answers');
   clearInterval(writing);
+});
+
+describe('a connection by a descriptor', () => {
+  const duplicate = descriptorDuplicator({ fastPath: 'auto', bufferPool: true });
+  const carrier = (descriptor: number): Extract<RtspCarrier, { type: 'descriptor' }> => ({
+    type: 'descriptor',
+    descriptor,
+    claim: new DescriptorClaim().memory,
+    first: new Uint8Array(Buffer.from('first ')),
+  });
+
+  test.skipIf(duplicate === undefined)('begins with what its other owner had read, then reads and writes', async () => {
+    const { server, port } = await listen();
+    const { connection: client, socket, until } = await dial(server, port);
+    socket.pause();
+    const descriptor = '_handle' in socket ? (socket._handle as { fd: number }).fd : -1; // Node's, and undocumented
+    const offer = carrier(duplicate?.(descriptor) ?? -1);
+    client.write(Buffer.from('second'));
+    const adopted = NetConnection.adopt(offer);
+    expect(new DescriptorClaim(offer.claim).withdraw()).toBe(false);
+    socket.destroy();
+    const text = await new Promise<string>((resolve) => {
+      let text = '';
+      adopted.onBytes = (buffer, start, end) => {
+        text += buffer.toString('latin1', start, end);
+        if (text.endsWith('second')) resolve(text);
+      };
+    });
+    expect(text).toBe('first second');
+    expect(adopted).toMatchObject({ remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' });
+    adopted.write(Buffer.from('answer'));
+    adopted.close();
+    expect(await until((heard) => heard === 'answer')).toBe('answer');
+  });
+
+  test('is not made of one that was withdrawn', () => {
+    const offer = carrier(0);
+    expect(new DescriptorClaim(offer.claim).withdraw()).toBe(true);
+    expect(() => NetConnection.adopt(offer)).toThrow('withdrawn');
+  });
+
+  test('gives back what is no socket', () => {
+    const offer = carrier(1_000_000);
+    expect(() => NetConnection.adopt(offer)).toThrow();
+    expect(new DescriptorClaim(offer.claim).withdraw()).toBe(true);
+  });
 });
