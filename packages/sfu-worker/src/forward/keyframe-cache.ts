@@ -14,6 +14,8 @@ const ENTRY_BYTES = 31;
  * then stays at a sixteenth of that limit. At the default of 2 MB that is 4,096 packets, of ten seconds at most.
  */
 const MIN_AVERAGE_BYTES = 512;
+/** What lies between packets of one read, headers, is copied along with them up to this: one copy is cheaper than many. */
+const MAX_GAP_BYTES = 64;
 /** Chunks are numbered in 16 bits. */
 const MAX_CHUNKS = 0xffff;
 
@@ -85,34 +87,57 @@ export class KeyframeCache {
     else if (this.packets === 0 || this.#overflowed) return;
 
     if (batch.highestIndex > this.highestIndex) this.highestIndex = batch.highestIndex;
-    for (let i = 0; i < batch.count; i++) {
-      const start = batch.payloadStart[i] as number;
-      const length = (batch.payloadEnd[i] as number) - start;
-      const isOld = nowMs - this.#keyframeAt > this.#limits.maxAgeMs;
+    const isOld = nowMs - this.#keyframeAt > this.#limits.maxAgeMs;
+    for (let i = 0; i < batch.count; ) {
+      const length = (batch.payloadEnd[i] as number) - (batch.payloadStart[i] as number);
       if (isOld || this.#isFull(length) || (this.#used + length > CHUNK_BYTES && !this.#nextChunk())) {
         this.#overflow();
         return;
       }
-      if (this.packets === this.#start.length) {
-        this.#resize(Math.min(this.#maxPackets, Math.max(FIRST_PACKETS, this.#start.length * 2)));
-      }
-      const at = this.packets;
-      const timestamp = batch.timestamp[i] as number;
-      if (at === 0 || timestamp !== this.#timestamp[at - 1]) this.frames++;
-      const chunk = this.#chunks.length - 1;
-      (batch.buffers[i] as Buffer).copy(this.#chunks[chunk] as Buffer, this.#used, start, start + length);
-      this.#chunkOf[at] = chunk;
-      this.#start[at] = this.#used;
-      this.#used += length;
-      this.#end[at] = this.#used;
-      this.#payloadBytes += length;
-      this.#index[at] = batch.index[i] as number;
-      this.#timestamp[at] = timestamp;
-      this.#frame[at] = this.frames - 1;
-      this.#flags[at] = batch.flags[i] as number;
-      this.packets++;
-      if (timestamp === this.#keyframeTimestamp) this.#keyframePackets = this.packets;
+      i = this.#copyRun(batch, i);
     }
+  }
+
+  /** Copies packets that lie near each other, from the i-th on, in one go. @returns the first packet that is left */
+  #copyRun(batch: PacketBatch, i: number): number {
+    const start = batch.payloadStart[i] as number;
+    const chunk = this.#chunks[this.#chunks.length - 1] as Buffer;
+    const buffer = batch.buffers[i] as Buffer;
+    let end = batch.payloadEnd[i] as number;
+    this.#note(batch, i, this.#used, end - start);
+    let next = i + 1;
+    for (; next < batch.count && batch.buffers[next] === buffer; next++) {
+      const nextStart = batch.payloadStart[next] as number;
+      const nextEnd = batch.payloadEnd[next] as number;
+      const gap = nextStart - end;
+      if (gap < 0 || gap > MAX_GAP_BYTES || this.#used + nextEnd - start > CHUNK_BYTES) break;
+      if (this.#isFull(nextEnd - nextStart)) break;
+      this.#note(batch, next, this.#used + nextStart - start, nextEnd - nextStart);
+      end = nextEnd;
+    }
+    buffer.copy(chunk, this.#used, start, end);
+    this.#used += end - start;
+    return next;
+  }
+
+  /** Enters a packet whose bytes are, or are about to be, in the last chunk. */
+  #note(batch: PacketBatch, i: number, start: number, length: number): void {
+    if (this.packets === this.#start.length) {
+      this.#resize(Math.min(this.#maxPackets, Math.max(FIRST_PACKETS, this.#start.length * 2)));
+    }
+    const at = this.packets;
+    const timestamp = batch.timestamp[i] as number;
+    if (at === 0 || timestamp !== this.#timestamp[at - 1]) this.frames++;
+    this.#chunkOf[at] = this.#chunks.length - 1;
+    this.#start[at] = start;
+    this.#end[at] = start + length;
+    this.#payloadBytes += length;
+    this.#index[at] = batch.index[i] as number;
+    this.#timestamp[at] = timestamp;
+    this.#frame[at] = this.frames - 1;
+    this.#flags[at] = batch.flags[i] as number;
+    this.packets++;
+    if (timestamp === this.#keyframeTimestamp) this.#keyframePackets = this.packets;
   }
 
   /** Ordinal of a packet's frame in this generation, from 0. */

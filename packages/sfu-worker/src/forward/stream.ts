@@ -65,6 +65,8 @@ export class Stream implements StreamInlet {
   readonly #reportSsrc: number;
   #source: LiveSource | undefined;
   #offlineSinceMs = Number.NaN;
+  /** When the first packet came that is not flushed yet, NaN without one. */
+  #readAtMs = Number.NaN;
   #keyframeRequestedAtMs = Number.NEGATIVE_INFINITY;
   #keyframeWanted = false;
   #closed = false;
@@ -116,6 +118,7 @@ export class Stream implements StreamInlet {
     const live: LiveSource = { description: source, upstream };
     this.#source = live;
     this.#offlineSinceMs = Number.NaN;
+    this.#readAtMs = Number.NaN;
     this.#options.onOnline(source.type, source.offered);
     const skipped = source.offered.filter((track) => track.skipped !== undefined);
     for (const track of skipped) {
@@ -127,7 +130,7 @@ export class Stream implements StreamInlet {
       tracks: tracks.map((track) => ({
         receive: (buffer, start, end) => {
           const before = this.#enter();
-          track.beginRead(this.#options.clock());
+          if (Number.isNaN(this.#readAtMs)) this.#beginRead(tracks);
           track.receive(buffer, start, end);
           this.#leave(before);
         },
@@ -252,16 +255,24 @@ export class Stream implements StreamInlet {
     }
   }
 
+  /** The packets of a read are stamped with one time: asking for it costs as much as much else of a packet. */
+  #beginRead(tracks: readonly Track[]): void {
+    const nowMs = this.#options.clock();
+    this.#readAtMs = nowMs;
+    for (const track of tracks) track.beginRead(nowMs);
+  }
+
   #flush(tracks: readonly Track[]): void {
     const before = this.#enter();
-    const beganMs = this.#options.clock();
+    const readAtMs = this.#readAtMs;
+    this.#readAtMs = Number.NaN;
     let any = false;
     for (const track of tracks) {
       if (!track.hasPending) continue;
       any = true;
       track.flush();
     }
-    if (any) this.#options.telemetry.observe('forwardLatency', (this.#options.clock() - beganMs) / 1000);
+    if (any) this.#options.telemetry.observe('forwardLatency', (this.#options.clock() - readAtMs) / 1000);
     this.#leave(before);
   }
 

@@ -168,7 +168,7 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     registry,
     shards,
     'shardcast_forward_latency_seconds',
-    'From the end of a read to its packets being with the socket.',
+    'From a read to its packets being with the socket.',
     'forwardLatency',
   );
 
