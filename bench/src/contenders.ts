@@ -44,7 +44,8 @@ const FLAGS = [
   '--metrics=off',
   '--webrtcLocalUDPAddress=127.0.0.1:0',
   '--logLevel=error',
-  // In place of the demo, which plays on and is no part of any workload.
+  // The demo that there is without a configuration would play on, and is no part of any workload.
+  '--paths.demo.source=publisher',
   '--paths.all_others.source=publisher',
 ];
 const ASIS = ['--nack=on', '--rtcpInterval=1s', '--bufferPool=off', '--fastPath=portable'];

@@ -47,6 +47,10 @@ Napi::Object DescribeLayout(Napi::Env env) {
   put("counterDoubles", track_counter::kDoubles);
   put("batchPacketBytes", batch::kPacketBytes);
   put("batchMarker", batch::kMarker);
+  put("callPackets", call::kPackets);
+  put("callLegs", call::kLegs);
+  put("callNowMs", call::kNowMs);
+  put("callDoubles", call::kDoubles);
   put("maxPacketBytes", kMaxPacketBytes);
   put("receiveSlots", UdpSocket::kReceiveSlots);
   put("receiveSlotBytes", UdpSocket::kReceiveSlotBytes);

@@ -12,12 +12,11 @@ namespace shardcast {
 
 /// The bytes of a Buffer or any other view; empty for anything else. Views over SharedArrayBuffers serve too.
 inline std::span<uint8_t> Bytes(napi_env env, napi_value value) {
-  bool is_view = false;
-  if (napi_is_typedarray(env, value, &is_view) != napi_ok || !is_view) return {};
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
-  napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr);
+  // It refuses what is no typed array.
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok) return {};
   if (data == nullptr || (type != napi_uint8_array && type != napi_int8_array && type != napi_uint8_clamped_array)) {
     return {};
   }
@@ -26,12 +25,10 @@ inline std::span<uint8_t> Bytes(napi_env env, napi_value value) {
 
 template <typename T, napi_typedarray_type kType>
 std::span<T> View(napi_env env, napi_value value) {
-  bool is_view = false;
-  if (napi_is_typedarray(env, value, &is_view) != napi_ok || !is_view) return {};
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
-  napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr);
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok) return {};
   if (type != kType || data == nullptr) return {};
   return {static_cast<T*>(data), length};
 }
@@ -39,12 +36,28 @@ std::span<T> View(napi_env env, napi_value value) {
 inline std::span<double> Doubles(napi_env env, napi_value value) { return View<double, napi_float64_array>(env, value); }
 inline std::span<int32_t> Ints(napi_env env, napi_value value) { return View<int32_t, napi_int32_array>(env, value); }
 
+/// Doubles in shared memory, which nobody can take away while it is referred to: they may be kept. Empty for any others.
+inline std::span<double> SharedDoubles(napi_env env, napi_value value) {
+  const std::span<double> doubles = Doubles(env, value);
+  napi_value memory = nullptr;
+  bool is_detachable = true;
+  if (doubles.empty() ||
+      napi_get_typedarray_info(env, value, nullptr, nullptr, nullptr, &memory, nullptr) != napi_ok ||
+      napi_is_arraybuffer(env, memory, &is_detachable) != napi_ok || is_detachable) {
+    return {};
+  }
+  return doubles;
+}
+
 /// A whole number of [0, limit]; empty for anything else, NaN included.
+inline std::optional<uint64_t> Whole(double number, double limit) {
+  if (!(number >= 0 && number <= limit) || std::floor(number) != number) return std::nullopt;
+  return static_cast<uint64_t>(number);
+}
 inline std::optional<uint64_t> Whole(napi_env env, napi_value value, double limit) {
   double number = 0;
   if (napi_get_value_double(env, value, &number) != napi_ok) return std::nullopt;
-  if (!(number >= 0 && number <= limit) || std::floor(number) != number) return std::nullopt;
-  return static_cast<uint64_t>(number);
+  return Whole(number, limit);
 }
 
 inline std::optional<std::string> Text(const Napi::Value& value) {

@@ -13,17 +13,21 @@ void FanOutObject::Define(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&FanOutObject::Forward>("forward")}));
 }
 
-/// (socket, sessionCounters)
+/// (socket, sessionCounters, call): both in shared memory.
 FanOutObject::FanOutObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FanOutObject>(info) {
   Napi::Env env = info.Env();
-  socket_ = info.Length() < 2 ? nullptr : UdpSocketObject::From(env, info[0]);
-  const std::span<double> counters = info.Length() < 2 ? std::span<double>() : Doubles(env, info[1]);
-  if (socket_ == nullptr || socket_->socket() == nullptr || counters.empty()) {
-    Napi::TypeError::New(env, "a socket and counters are needed").ThrowAsJavaScriptException();
+  socket_ = info.Length() < 3 ? nullptr : UdpSocketObject::From(env, info[0]);
+  if (socket_ != nullptr) {
+    counters_ = SharedDoubles(env, info[1]);
+    call_ = SharedDoubles(env, info[2]);
+  }
+  if (socket_ == nullptr || socket_->socket() == nullptr || counters_.empty() || call_.size() < call::kDoubles) {
+    Napi::TypeError::New(env, "a socket and shared counters are needed").ThrowAsJavaScriptException();
     return;
   }
   socket_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
-  counters_ = Napi::Reference<Napi::Float64Array>::New(info[1].As<Napi::Float64Array>(), 1);
+  counters_reference_ = Napi::Reference<Napi::Float64Array>::New(info[1].As<Napi::Float64Array>(), 1);
+  call_reference_ = Napi::Reference<Napi::Float64Array>::New(info[2].As<Napi::Float64Array>(), 1);
   fan_out_ = std::make_unique<FanOut>(*socket_->socket());
 }
 
@@ -57,23 +61,20 @@ Napi::Value FanOutObject::CloseChannel(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-/// (columns, count, buffers, timestamps | undefined, rows, ids, legs, nowMs, result): false when they do not fit.
+/// (columns, buffers, rows, ids, timestamps | undefined), numbers in `call_`: false when they do not fit. `buffers` is an
+/// array, or the one buffer of all packets.
 Napi::Value FanOutObject::Forward(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const auto refuse = [&] { return Napi::Boolean::New(env, false); };
-  if (!fan_out_ || info.Length() < 9) return refuse();
+  if (!fan_out_ || info.Length() < 4) return refuse();
   const std::span<uint8_t> columns = Bytes(env, info[0]);
   const size_t capacity = columns.size() / batch::kPacketBytes;
-  const auto count = Whole(env, info[1], static_cast<double>(capacity));
-  const std::span<double> rows = Doubles(env, info[4]);
-  const std::span<int32_t> ids = Ints(env, info[5]);
-  const auto legs = Whole(env, info[6], static_cast<double>(ids.size()));
-  double now_ms = 0;
-  const std::span<double> out = Doubles(env, info[8]);
-  if (!count || !legs || napi_get_value_double(env, info[7], &now_ms) != napi_ok || out.size() < result::kDoubles ||
-      reinterpret_cast<uintptr_t>(columns.data()) % alignof(double) != 0) {
-    return refuse();
-  }
+  const auto count = Whole(call_[call::kPackets], static_cast<double>(capacity));
+  const std::span<double> rows = Doubles(env, info[2]);
+  const std::span<int32_t> ids = Ints(env, info[3]);
+  const auto legs = Whole(call_[call::kLegs], static_cast<double>(ids.size()));
+  const double now_ms = call_[call::kNowMs];
+  if (!count || !legs || reinterpret_cast<uintptr_t>(columns.data()) % alignof(double) != 0) return refuse();
 
   PacketBatch batch;
   batch.count = static_cast<size_t>(*count);
@@ -87,33 +88,44 @@ Napi::Value FanOutObject::Forward(const Napi::CallbackInfo& info) {
   batch.payload_end = {reinterpret_cast<const int32_t*>(column), capacity};
   column += capacity * batch::kEndBytes;
   batch.flags = {column, capacity};
-  if (!info[3].IsUndefined()) {
-    const std::span<double> timestamps = Doubles(env, info[3]);
+  if (info.Length() > 4 && !info[4].IsUndefined()) {
+    const std::span<double> timestamps = Doubles(env, info[4]);
     if (timestamps.size() < batch.count) return refuse();
     batch.timestamp = timestamps;
   }
 
+  if (!ReadBuffers(env, info[1], batch.count)) return refuse();
+  batch.buffers = buffers_;
+
+  const ForwardResult result =
+      fan_out_->Forward(batch, counters_, rows, ids.first(static_cast<size_t>(*legs)), now_ms);
+  call_[call::kSent] = static_cast<double>(result.sent);
+  call_[call::kTooBig] = static_cast<double>(result.too_big);
+  call_[call::kNoRoom] = static_cast<double>(result.no_room);
+  call_[call::kStarvedLegs] = static_cast<double>(result.starved_legs);
+  socket_->WatchQueue();
+  return Napi::Boolean::New(env, true);
+}
+
+bool FanOutObject::ReadBuffers(napi_env env, napi_value buffers, size_t count) {
+  const std::span<const uint8_t> common = Bytes(env, buffers);
+  if (common.data() != nullptr) {
+    buffers_.assign(count, common);
+    return true;
+  }
   bool is_array = false;
-  if (napi_is_array(env, info[2], &is_array) != napi_ok || !is_array) return refuse();
+  if (napi_is_array(env, buffers, &is_array) != napi_ok || !is_array) return false;
   buffers_.clear();
   napi_value last = nullptr;
-  for (uint32_t i = 0; i < batch.count; i++) {
+  for (uint32_t i = 0; i < count; i++) {
     napi_value buffer;
-    if (napi_get_element(env, info[2], i, &buffer) != napi_ok) return refuse();
+    if (napi_get_element(env, buffers, i, &buffer) != napi_ok) return false;
     bool is_same = false;
     if (last != nullptr) napi_strict_equals(env, buffer, last, &is_same);
     buffers_.push_back(is_same ? buffers_.back() : std::span<const uint8_t>(Bytes(env, buffer)));
     last = buffer;
   }
-  batch.buffers = buffers_;
-
-  const ForwardResult result = fan_out_->Forward(batch, Doubles(env, counters_.Value()), rows, ids.first(static_cast<size_t>(*legs)), now_ms);
-  out[result::kSent] = static_cast<double>(result.sent);
-  out[result::kTooBig] = static_cast<double>(result.too_big);
-  out[result::kNoRoom] = static_cast<double>(result.no_room);
-  out[result::kStarvedLegs] = static_cast<double>(result.starved_legs);
-  socket_->WatchQueue();
-  return Napi::Boolean::New(env, true);
+  return true;
 }
 
 }  // namespace shardcast

@@ -21,9 +21,14 @@ class FanOutObject : public Napi::ObjectWrap<FanOutObject> {
   Napi::Value CloseChannel(const Napi::CallbackInfo& info);
   Napi::Value Forward(const Napi::CallbackInfo& info);
 
+  bool ReadBuffers(napi_env env, napi_value buffers, size_t count);
+
   UdpSocketObject* socket_ = nullptr;
   Napi::ObjectReference socket_reference_;
-  Napi::Reference<Napi::Float64Array> counters_;
+  Napi::Reference<Napi::Float64Array> counters_reference_;
+  Napi::Reference<Napi::Float64Array> call_reference_;
+  std::span<double> counters_;
+  std::span<double> call_;
   std::unique_ptr<FanOut> fan_out_;
   std::vector<std::span<const uint8_t>> buffers_;
 };

@@ -42,14 +42,18 @@ inline constexpr size_t kPacketBytes = kIndexBytes + kTimestampBytes + kStartByt
 inline constexpr uint8_t kMarker = 1;
 }  // namespace batch
 
-/// What `FanOut::Forward` reports (fastpath/native.ts).
-namespace result {
+/// The numbers of a call of `FanOut::Forward`, in memory that both sides keep (fastpath/native.ts).
+namespace call {
 inline constexpr size_t kSent = 0;
 inline constexpr size_t kTooBig = 1;
 inline constexpr size_t kNoRoom = 2;
 inline constexpr size_t kStarvedLegs = 3;
-inline constexpr size_t kDoubles = 4;
-}  // namespace result
+/// In: packets of the batch, legs of the group, and the time.
+inline constexpr size_t kPackets = 4;
+inline constexpr size_t kLegs = 5;
+inline constexpr size_t kNowMs = 6;
+inline constexpr size_t kDoubles = 7;
+}  // namespace call
 
 /// A UDP payload in an Ethernet frame with IPv4, bytes: no packet is larger, tag included.
 inline constexpr size_t kMaxPacketBytes = 1500;

@@ -45,24 +45,28 @@ export interface NativeFanOut {
   openChannel(profile: number, key: Uint8Array, authentication: Uint8Array, salt: Uint8Array): number;
   setDestination(channel: number, address: string, port: number): boolean;
   closeChannel(channel: number): void;
-  /** @param result (4) sent, too big, without room, starved legs. @returns false when the arguments do not fit */
+  /**
+   * Its numbers, in and out, are in the `call` that the constructor was given (native/src/layout.h).
+   * @param buffers of each packet, or the one that all have. @returns false when the arguments do not fit
+   */
   forward(
     columns: Uint8Array,
-    count: number,
-    buffers: readonly Uint8Array[],
-    timestamps: Float64Array | undefined,
+    buffers: readonly Uint8Array[] | Uint8Array,
     rows: Float64Array,
     ids: Int32Array,
-    legs: number,
-    nowMs: number,
-    result: Float64Array,
+    timestamps: Float64Array | undefined,
   ): boolean;
 }
 
 /** The addon's exports (native/src/addon.cc). */
 export interface NativeAddon {
   readonly UdpSocket: new (options: NativeUdpSocketOptions) => NativeUdpSocket;
-  readonly FanOut: new (socket: NativeUdpSocket, sessionCounters: Float64Array) => NativeFanOut;
+  /** @param sessionCounters and `call` must be in shared memory, which the addon keeps. */
+  readonly FanOut: new (
+    socket: NativeUdpSocket,
+    sessionCounters: Float64Array,
+    call: Float64Array,
+  ) => NativeFanOut;
   readonly SrtpOpener: new (
     profile: number,
     key: Uint8Array,
@@ -73,6 +77,9 @@ export interface NativeAddon {
   /** A second descriptor of the same socket, for another thread. @throws Error when there is none to copy */
   duplicateDescriptor(descriptor: number): number;
 }
+
+/** The numbers of a call of `NativeFanOut.forward`; the first three are its results. */
+export const CALL = { SENT: 0, TOO_BIG: 1, NO_ROOM: 2, PACKETS: 4, LEGS: 5, NOW_MS: 6, DOUBLES: 7 } as const;
 
 /** What both sides must agree on; the addon brings its own. */
 const LAYOUT: Readonly<Record<string, number>> = {
@@ -93,6 +100,10 @@ const LAYOUT: Readonly<Record<string, number>> = {
   counterDoubles: trackCounter(1, 0) - trackCounter(0, 0),
   batchPacketBytes: PACKET_BYTES,
   batchMarker: PACKET.MARKER,
+  callPackets: CALL.PACKETS,
+  callLegs: CALL.LEGS,
+  callNowMs: CALL.NOW_MS,
+  callDoubles: CALL.DOUBLES,
   maxPacketBytes: SLOT_BYTES,
   receiveSlots: 16,
   receiveSlotBytes: 65_536,

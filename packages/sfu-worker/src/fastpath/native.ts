@@ -5,11 +5,8 @@ import type { PacketBatch } from '../forward/packet-batch.ts';
 import type { SrtpSender } from '../session/srtp/protect.ts';
 import { type CipherKeys, deriveDirection, type PacketOpener, type SrtpProfile } from '../session/srtp/session-keys.ts';
 import type { Destination, FastPath } from './fast-path.ts';
-import type { NativeAddon, NativeFanOut } from './native-addon.ts';
+import { CALL, type NativeAddon, type NativeFanOut } from './native-addon.ts';
 import type { NativeDatagramSocket } from './native-datagram-socket.ts';
-
-/** Fields of the addon's result (native/src/layout.h). */
-const RESULT = { SENT: 0, TOO_BIG: 1, NO_ROOM: 2, DOUBLES: 4 } as const;
 
 /** The media path in the addon: rewrite, OpenSSL's ciphers and offloaded sends, one call a batch and group. */
 export class NativeFastPath implements FastPath {
@@ -20,7 +17,7 @@ export class NativeFastPath implements FastPath {
   readonly #fanOut: NativeFanOut;
   readonly #legs: LegTable;
   readonly #telemetry: Telemetry;
-  readonly #result = new Float64Array(RESULT.DOUBLES);
+  readonly #call = new Float64Array(new SharedArrayBuffer(CALL.DOUBLES * Float64Array.BYTES_PER_ELEMENT));
 
   constructor(options: {
     addon: NativeAddon;
@@ -35,6 +32,7 @@ export class NativeFastPath implements FastPath {
     this.#fanOut = new options.addon.FanOut(
       options.socket.native,
       new Float64Array(options.sessionCounters, 0, doubles),
+      this.#call,
     );
     this.#legs = options.legs;
     this.#telemetry = options.telemetry;
@@ -57,16 +55,17 @@ export class NativeFastPath implements FastPath {
   }
 
   forward(batch: PacketBatch, group: LegGroup, nowMs: number, timestamps?: Float64Array): number {
-    const result = this.#result;
-    const { columns, count, buffers } = batch;
-    const { rows } = this.#legs;
-    if (!this.#fanOut.forward(columns, count, buffers, timestamps, rows, group.rows, group.size, nowMs, result))
-      return 0;
-    const sent = result[RESULT.SENT] as number;
+    const call = this.#call;
+    call[CALL.PACKETS] = batch.count;
+    call[CALL.LEGS] = group.size;
+    call[CALL.NOW_MS] = nowMs;
+    const buffers = batch.commonBuffer ?? batch.buffers;
+    if (!this.#fanOut.forward(batch.columns, buffers, this.#legs.rows, group.rows, timestamps)) return 0;
+    const sent = call[CALL.SENT] as number;
     this.#telemetry.add(WORKER.datagramsOut, sent);
-    const tooBig = result[RESULT.TOO_BIG] as number;
+    const tooBig = call[CALL.TOO_BIG] as number;
     if (tooBig > 0) this.#telemetry.add(WORKER.droppedTooBig, tooBig);
-    const noRoom = result[RESULT.NO_ROOM] as number;
+    const noRoom = call[CALL.NO_ROOM] as number;
     if (noRoom > 0) this.#telemetry.add(WORKER.droppedNoSlot, noRoom);
     return sent;
   }

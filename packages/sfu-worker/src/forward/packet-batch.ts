@@ -23,6 +23,8 @@ export class PacketBatch {
   count = 0;
   /** The largest index in the batch, -1 when empty: packets may be out of order. */
   highestIndex = -1;
+  /** Whose bytes all packets are; undefined when they are of more than one, or when there are none. */
+  commonBuffer: Buffer | undefined;
   /** All columns below, one behind the other, for a media path that reads memory (native/src/layout.h). */
   readonly columns: Uint8Array;
   /** Whose bytes; entries past `count` may be stale. */
@@ -58,6 +60,8 @@ export class PacketBatch {
   /** The caller has checked `isFull`. The bytes are borrowed until `clear`. */
   add(buffer: Buffer, start: number, end: number, index: number, timestamp: number, flags: number): void {
     const at = this.count++;
+    if (at === 0) this.commonBuffer = buffer;
+    else if (this.commonBuffer !== buffer) this.commonBuffer = undefined;
     this.buffers[at] = buffer;
     this.payloadStart[at] = start;
     this.payloadEnd[at] = end;
@@ -70,5 +74,6 @@ export class PacketBatch {
   clear(): void {
     this.count = 0;
     this.highestIndex = -1;
+    this.commonBuffer = undefined;
   }
 }
