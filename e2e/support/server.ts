@@ -130,6 +130,12 @@ export class TestServer {
     );
   }
 
+  /** Writes another configuration file and has it read. */
+  reconfigure(config: string): void {
+    writeFileSync(join(this.#directory, 'shardcast.yml'), config);
+    this.#process.kill('SIGHUP');
+  }
+
   /** SIGTERM. @returns the exit code. */
   async stop(): Promise<number | null> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {

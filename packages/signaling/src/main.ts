@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     );
   };
   const reload = new Reload({ first, load, apply: (changed) => server.reconfigure(changed), log });
-  process.on('SIGHUP', () => reload.run());
+  process.on('SIGHUP', () => void reload.run());
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   // Last, since who reads it may send a signal at once.

@@ -15,31 +15,33 @@ const loaded = (settings: Record<string, unknown>, file = '/etc/shardcast.yml'):
   warnings: [],
 });
 
-function reload(load: () => LoadedConfig): void {
+async function reload(load: () => LoadedConfig): Promise<void> {
   const write = (level: string) => (fields: Record<string, unknown>, message: string) =>
     void lines.push([level, message, fields]);
-  new Reload({
+  await new Reload({
     first: loaded({ paths: { a: {} } }),
     load,
-    apply: (config) => applied.push(config),
+    apply: async (config) => {
+      applied.push(config);
+    },
     log: { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') },
   }).run();
 }
 
-test('other paths are applied', () => {
+test('other paths are applied', async () => {
   const next = loaded({ paths: { b: {} }, pathDefaults: { maxReaders: 3 } });
-  reload(() => next);
+  await reload(() => next);
   expect(applied).toEqual([next.config]);
   expect(lines).toEqual([['info', 'configuration read again', { paths: 1 }]]);
 });
 
-test('keys that cannot change while it runs are named, without their values', () => {
-  reload(() => loaded({ paths: { a: {} }, rtcpInterval: '7s' }));
+test('keys that cannot change while it runs are named, without their values', async () => {
+  await reload(() => loaded({ paths: { a: {} }, rtcpInterval: '7s' }));
   expect(lines[0]).toEqual(['warn', 'keys that changed take effect at the next start', { keys: ['rtcpInterval'] }]);
 });
 
-test('one that is not valid changes nothing, and each fault is said', () => {
-  reload(() => {
+test('one that is not valid changes nothing, and each fault is said', async () => {
+  await reload(() => {
     throw new ShardcastError('CONFIG_INVALID', 'shardcast.yml:3: a\nshardcast.yml:4: b');
   });
   expect(applied).toEqual([]);
@@ -52,16 +54,16 @@ test('one that is not valid changes nothing, and each fault is said', () => {
   ]);
 });
 
-test('a file that is gone is not taken for a wish to have no paths', () => {
-  reload(() => ({ ...loaded({}), file: undefined }));
-  reload(() => loaded({}, '/usr/local/etc/shardcast.yml'));
+test('a file that is gone is not taken for a wish to have no paths', async () => {
+  await reload(() => ({ ...loaded({}), file: undefined }));
+  await reload(() => loaded({}, '/usr/local/etc/shardcast.yml'));
   expect(applied).toEqual([]);
   expect(lines.map(([level]) => level)).toEqual(['error', 'error']);
 });
 
-test('a bug is logged, not thrown', () => {
+test('a bug is logged, not thrown', async () => {
   const bug = new Error('a bug');
-  reload(() => {
+  await reload(() => {
     throw bug;
   });
   expect(lines).toMatchObject([['error', expect.any(String), { err: bug }]]);

@@ -1,14 +1,14 @@
-import { type Config, type LoadedConfig, ShardcastError } from '@shardcast/shared';
+import { authKeys, type Config, type LoadedConfig, ShardcastError } from '@shardcast/shared';
 import type { LineLog } from './logging/limited-log.ts';
 
 /** Keys that take effect while the server runs. */
-const LIVE_KEYS: ReadonlySet<string> = new Set(['paths', 'pathDefaults'] satisfies (keyof Config)[]);
+const LIVE_KEYS: ReadonlySet<string> = new Set([...Object.keys(authKeys), 'paths', 'pathDefaults']);
 
 export type ReloadOptions = {
   readonly first: LoadedConfig;
   /** Reads the configuration as at start. @throws ShardcastError CONFIG_INVALID */
   readonly load: () => LoadedConfig;
-  readonly apply: (config: Config) => void;
+  readonly apply: (config: Config) => Promise<void>;
   readonly log: LineLog;
 };
 
@@ -22,8 +22,8 @@ export class Reload {
     this.#file = options.first.file;
   }
 
-  /** Never throws. */
-  run(): void {
+  /** Never rejects. */
+  async run(): Promise<void> {
     const { first, load, apply, log } = this.#options;
     try {
       const { config, file, warnings } = load();
@@ -33,7 +33,7 @@ export class Reload {
       for (const warning of warnings) log.warn({}, warning);
       const fixed = changedKeys(first.config, config).filter((key) => !LIVE_KEYS.has(key));
       if (fixed.length > 0) log.warn({ keys: fixed }, 'keys that changed take effect at the next start');
-      apply(config);
+      await apply(config);
       log.info({ paths: Object.keys(config.paths).length }, 'configuration read again');
     } catch (error) {
       const faults = error instanceof ShardcastError ? error.message.split('\n') : undefined;

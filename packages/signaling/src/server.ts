@@ -1,7 +1,7 @@
 import { descriptorDuplicator, makeCertificate, workerEntry } from '@shardcast/sfu-worker';
 import { type Config, type ListenAddress, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
 import { createApiApp } from './api/app.ts';
-import { authorise } from './auth/authorise.ts';
+import { Authoriser } from './auth/authoriser.ts';
 import { candidateAddresses } from './host/candidate-addresses.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import { createApp } from './http/app.ts';
@@ -38,10 +38,14 @@ export class ShardcastServer {
   /** Where it can be reached, for the line that says so. */
   readonly urls: readonly string[];
   readonly #close: () => Promise<void>;
-  readonly #reconfigure: (config: Config) => void;
+  readonly #reconfigure: (config: Config) => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  private constructor(urls: readonly string[], close: () => Promise<void>, reconfigure: (config: Config) => void) {
+  private constructor(
+    urls: readonly string[],
+    close: () => Promise<void>,
+    reconfigure: (config: Config) => Promise<void>,
+  ) {
     this.urls = urls;
     this.#close = close;
     this.#reconfigure = reconfigure;
@@ -100,6 +104,8 @@ export class ShardcastServer {
     /** What any stranger can make us say. */
     const doorLog = new LimitedLog(log, { perSecond: 5, clock });
     const metrics = createMetrics({ shards, media: manager });
+    const authoriser = await Authoriser.create(config, { log: doorLog, clock });
+    const { authorise } = authoriser;
     const close = async () => {
       state = 'draining';
       manager.stop();
@@ -140,9 +146,10 @@ export class ShardcastServer {
         ...(rtsp === undefined ? [] : [`rtsp://localhost:${rtsp.port}`]),
         ...admin.map((door) => `${door.name}=http://127.0.0.1:${door.port}`),
       ];
-      return new ShardcastServer(urls, close, (changed) =>
-        manager.reconfigure(rulesFromConfig(changed, workingDirectory)),
-      );
+      return new ShardcastServer(urls, close, async (changed) => {
+        await authoriser.reconfigure(changed);
+        manager.reconfigure(rulesFromConfig(changed, workingDirectory));
+      });
     } catch (error) {
       await close();
       throw error;
@@ -183,7 +190,8 @@ export class ShardcastServer {
       const server = new RtspServer({
         host: address.host,
         port: address.port,
-        authorise: ({ path, ip }) => authorise({ action: 'publish', path, ip, protocol: 'rtsp' }),
+        authorise,
+        takesDigest: () => authoriser.takesDigest,
         media: { adoptRtsp },
         duplicate: descriptorDuplicator(config),
         log,
@@ -196,10 +204,12 @@ export class ShardcastServer {
 
   /**
    * Takes over the paths of another configuration: those whose source is another begin anew, those that are gone end, the
-   * others and their viewers notice nothing. All other keys stay as they were at start.
+   * others and their viewers notice nothing. Who may do what is another from here on; sessions that are open stay. All
+   * other keys stay as they were at start.
+   * @throws ShardcastError CONFIG_INVALID; nothing has changed then
    */
-  reconfigure(config: Config): void {
-    this.#reconfigure(config);
+  async reconfigure(config: Config): Promise<void> {
+    await this.#reconfigure(config);
   }
 
   /** Takes nothing new, says goodbye to every peer, ends the threads. Idempotent. */

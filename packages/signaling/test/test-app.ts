@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { expect } from 'vitest';
-import { authorise } from '../src/auth/authorise.ts';
 import { type AppOptions, createApp } from '../src/http/app.ts';
 import { type HttpDoor, listenHttp } from '../src/http/server.ts';
+import { authorise } from './default-authorise.ts';
 import { FakeMedia, shardView } from './fake-media.ts';
 
 /** The app of `webrtcAddress` on a loopback port, over a FakeMedia. */

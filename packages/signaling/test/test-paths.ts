@@ -1,7 +1,7 @@
 import type { SourceSpec, WorkerEvent } from '@shardcast/shared';
 import { pino } from 'pino';
 import type { AdmissionLimits } from '../src/paths/admission.ts';
-import type { PathEvent } from '../src/paths/media.ts';
+import type { Caller, PathEvent } from '../src/paths/media.ts';
 import { PathManager } from '../src/paths/path-manager.ts';
 import type { PathRule, PathRules } from '../src/paths/path-rules.ts';
 import type { WorkerLoss } from '../src/pool/shard.ts';
@@ -12,6 +12,11 @@ export const GRACE_MS = 10_000;
 export const HOLD_MS = 2000;
 
 export const NO_LIMITS: AdmissionLimits = { connectingPerClient: 0, connectingPerWorker: 0, publishersPerClient: 0 };
+
+/** Somebody at that address, who may stay. */
+export function from(remoteAddr: string): Caller {
+  return { remoteAddr, lifetimeMs: Number.POSITIVE_INFINITY };
+}
 
 /** Paths by name; `all` admits the rest to publishers. */
 export function rules(paths: Record<string, Partial<PathRule>>, { all = true } = {}): PathRules {
@@ -75,13 +80,13 @@ export class TestPaths {
 
   /** A publisher that is online. @returns its session. */
   async live(path: string): Promise<string> {
-    const { session } = await this.manager.publish(path, 'offer', '192.0.2.1:1');
+    const { session } = await this.manager.publish(path, 'offer', from('192.0.2.1:1'));
     this.home(path).online(path);
     return session;
   }
 
   watch(path: string) {
-    return this.manager.subscribe(path, 'offer', '192.0.2.2:2');
+    return this.manager.subscribe(path, 'offer', from('192.0.2.2:2'));
   }
 }
 

@@ -1,7 +1,9 @@
 export * from './address.ts';
+export * from './auth-schema.ts';
 export * from './find-path.ts';
 export * from './keys.ts';
 export * from './load.ts';
+export { isInNetworks, networkList } from './networks.ts';
 export { type Arguments, type Command, parseArguments } from './overrides.ts';
 export * from './path-name.ts';
 export * from './schema.ts';

@@ -11,6 +11,8 @@ export type KeyInfo = {
   readonly children?: KeyTree;
   /** Keys of every entry, where the entries' names are free (`paths`). */
   readonly entries?: KeyTree;
+  /** Keys of every item of a list. */
+  readonly items?: KeyTree;
 };
 export type KeyTree = ReadonlyMap<string, KeyInfo>;
 
@@ -24,10 +26,12 @@ type JsonSchema = {
   readonly const?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
 };
 
 function form(schema: JsonSchema): string {
   if (schema.form !== undefined) return schema.form;
+  if (schema.items?.properties !== undefined) return 'list';
   if (schema.enum !== undefined) return schema.enum.join(', ');
   return schema.const ?? String(schema.type ?? 'object');
 }
@@ -43,6 +47,7 @@ function tree(properties: Readonly<Record<string, JsonSchema>>): KeyTree {
         default: schema.default,
         ...(schema.properties === undefined ? {} : { children: tree(schema.properties) }),
         ...(entries === undefined ? {} : { entries: tree(entries) }),
+        ...(schema.items?.properties === undefined ? {} : { items: tree(schema.items.properties) }),
       };
       return [name, info];
     }),

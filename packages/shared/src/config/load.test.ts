@@ -90,6 +90,44 @@ test('a secret may come from a file', () => {
   expect(config.paths['cam1']?.source).toBe('rtsp://u:p@h/');
 });
 
+test('items of lists are reached by their number, from the environment, its files, and flags', () => {
+  writeFileSync(join(directory, 'secret'), 's3cret\n');
+  const { config } = load(
+    'authInternalUsers: [{user: cam, pass: x, permissions: [{action: publish}]}]',
+    ['--authInternalUsers.1.user=any'],
+    {
+      SHARDCAST_AUTHINTERNALUSERS_0_PASS_FILE: join(directory, 'secret'),
+      MTX_AUTHINTERNALUSERS_0_IPS: '10.0.0.0/8,::1',
+    },
+  );
+  expect(config.authInternalUsers).toEqual([
+    { user: 'cam', pass: 's3cret', ips: ['10.0.0.0/8', '::1'], permissions: [{ action: 'publish', path: '' }] },
+    { user: 'any', pass: '', ips: [], permissions: [] },
+  ]);
+  expect(() => load('', ['--authInternalUsers.1.user=any'])).toThrow('authInternalUsers.0.user');
+});
+
+test('faults of users are named by their place, and no secret is', () => {
+  const fault = (yaml: string) => {
+    try {
+      load(yaml);
+      return '';
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+  };
+  expect(fault('authInternalUsers:\n- user: a\n  pass: sha256:s3cret')).toMatch(
+    /^shardcast\.yml:3: .*pass: expected sha256/,
+  );
+  expect(fault('authInternalUsers:\n- user: a\n  pass: argon2:s3cret')).not.toContain('s3cret');
+  expect(fault('authInternalUsers:\n- user: a\n  ips: [nowhere]')).toContain('expected an address or a network');
+  expect(fault('authInternalUsers:\n- user: a\n  permissions: [{action: read, path: "~("}]')).toContain(
+    'regular expression',
+  );
+  expect(fault('authMethod: http')).toContain('authHTTPAddress: authMethod http needs it');
+  expect(fault('authMethod: jwt')).toContain('authJWTJWKS: authMethod jwt needs it');
+});
+
 test('variables with our prefix that mean nothing are named, and those of Kubernetes are not', () => {
   const { warnings } = load('', [], { SHARDCAST_WORKER: '1', SHARDCAST_SERVICE_HOST: 'x', SHARDCAST_PORT: 'y' });
   expect(warnings).toEqual(['environment: ignored, no such setting: SHARDCAST_WORKER']);
@@ -204,7 +242,7 @@ describe('a mediamtx.yml', () => {
     });
     expect(warnings).toEqual([
       'mediamtx.yml: ignored, not supported: rtspTransports multicast',
-      'mediamtx.yml: NOT PROTECTED: this version ignores access and encryption settings: authInternalUsers, paths.cam1.readUser',
+      'mediamtx.yml: NOT PROTECTED: this version ignores access and encryption settings: paths.cam1.readUser',
       'mediamtx.yml: ignored, not supported: hls, pathDefaults.record, paths.cam1.runOnReady',
     ]);
   });

@@ -94,6 +94,17 @@ function readSecret(file: string): string {
 }
 
 function assign(settings: Record<string, unknown>, keys: readonly string[], value: string): void {
+  const [first = '', index] = keys;
+  if (configKeys().get(first)?.items !== undefined && index !== undefined) {
+    // A list is written from its beginning: a number past its end makes the items before it, which then lack their keys.
+    const given = settings[first];
+    const items: unknown[] = Array.isArray(given) ? given : [];
+    while (items.length <= Number(index)) items.push({});
+    settings[first] = items;
+    const item = items[Number(index)];
+    if (isRecord(item)) assign(item, keys.slice(2), value);
+    return;
+  }
   let target = settings;
   for (const key of keys.slice(0, -1)) {
     const next = Object.hasOwn(target, key) ? target[key] : undefined;

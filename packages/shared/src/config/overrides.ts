@@ -1,4 +1,4 @@
-import { configKeys, type KeyTree } from './keys.ts';
+import { configKeys, type KeyInfo, type KeyTree } from './keys.ts';
 
 /** One value from outside the file. */
 export type Override = {
@@ -48,6 +48,10 @@ function flagKeys(name: string): string[] | undefined {
   const [first = '', ...rest] = parts;
   const info = configKeys().get(first);
   if (info === undefined) return undefined;
+  if (info.items !== undefined) {
+    const [index = '', child = '', ...more] = rest;
+    return more.length === 0 && isIndex(index) && info.items.has(child) ? [first, index, child] : undefined;
+  }
   if (info.entries !== undefined) {
     const leaf = rest.at(-1) ?? '';
     return rest.length >= 2 && info.entries.has(leaf) ? [first, rest.slice(0, -1).join('.'), leaf] : undefined;
@@ -102,9 +106,14 @@ export function environmentOverrides(
 function environmentKeys(name: string, keys: KeyTree, pathNames: readonly string[]): string[] | undefined {
   for (const [key, info] of keys) {
     const upper = key.toUpperCase();
-    if (name === upper) return info.children === undefined && info.entries === undefined ? [key] : undefined;
+    if (name === upper) return isLeaf(info) ? [key] : undefined;
     if (!name.startsWith(`${upper}_`)) continue;
     const rest = name.slice(upper.length + 1);
+    if (info.items !== undefined) {
+      const [index = '', ...more] = rest.split('_');
+      const item = isIndex(index) ? environmentKeys(more.join('_'), info.items, pathNames) : undefined;
+      if (item !== undefined) return [key, index, ...item];
+    }
     if (info.children !== undefined) {
       const child = environmentKeys(rest, info.children, pathNames);
       if (child !== undefined) return [key, ...child];
@@ -116,6 +125,15 @@ function environmentKeys(name: string, keys: KeyTree, pathNames: readonly string
     }
   }
   return undefined;
+}
+
+function isLeaf({ children, entries, items }: KeyInfo): boolean {
+  return children === undefined && entries === undefined && items === undefined;
+}
+
+/** A list of hundreds is nobody's environment. */
+function isIndex(text: string): boolean {
+  return /^\d{1,2}$/.test(text);
 }
 
 function pathNamed(shouted: string, pathNames: readonly string[]): string {

@@ -14,7 +14,8 @@ Settings come from, each over the one before:
 3. flags: \`--rtcpInterval=1s\`, \`--keyframeCache.maxBytes=4M\`, \`--paths.cam1.source=rtsp://…\`.
 
 Durations are \`500ms\`, \`10s\`, \`1m30s\`; sizes are \`64K\`, \`2M\` (powers of 1024) or bytes; addresses are \`:8889\` (every
-interface), \`127.0.0.1:8889\` or \`[::1]:8889\`; lists may be one string with commas. A misspelt key is an error that names its line; in
+interface), \`127.0.0.1:8889\` or \`[::1]:8889\`; lists may be one string with commas, and items of lists have their number in variables and flags:
+\`SHARDCAST_AUTHINTERNALUSERS_0_PASS_FILE=/run/secrets/pass\`, \`--authInternalUsers.0.user=cam\`. A misspelt key is an error that names its line; in
 a \`mediamtx.yml\` keys that Shardcast does not know are ignored, and each is named in a warning. SIGHUP reads everything again and
 changes the paths that differ; other settings need a restart ([operating.md](operating.md)).
 
@@ -30,10 +31,15 @@ paths:
 /** docs/configuration.md, from the schema. A test fails when the committed page differs. */
 export function configurationPage(): string {
   const keys = configKeys();
-  const top = new Map([...keys].filter(([, info]) => info.children === undefined && info.entries === undefined));
+  const top = new Map(
+    [...keys].filter(
+      ([, info]) => info.children === undefined && info.entries === undefined && info.items === undefined,
+    ),
+  );
   const sections = [HEAD, '## Settings\n', table(top)];
   for (const [name, info] of keys) {
     if (info.children !== undefined) sections.push(`\n## \`${name}\`\n\n${info.description}\n`, table(info.children));
+    if (info.items !== undefined) sections.push(`\n## \`${name}\`\n\n${info.description}\n`, table(info.items));
     if (info.entries !== undefined) sections.push(`\n## \`${name}\`\n\n${info.description}\n`, table(info.entries));
   }
   return `${sections.join('\n')}\n`;
@@ -47,9 +53,13 @@ function table(keys: KeyTree): string {
 }
 
 function defaultCell(value: unknown): string {
-  if (value === undefined) return '';
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : `\`${value.join(', ')}\``;
+  if (value === undefined || value === '') return '';
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : `\`${value.map(plain).join(', ')}\``;
   return `\`${cell(String(value))}\``;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function cell(text: string): string {

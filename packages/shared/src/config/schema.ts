@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ListenAddress, parseAddress } from './address.ts';
+import { authKeys } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
 import { duration, list, onOff, size, whole } from './values.ts';
 
@@ -104,10 +105,16 @@ export const ConfigSchema = z
       .prefault('10s')
       .describe('From the answer to a connected session; then it is given up.'),
 
+    ...authKeys,
+
     api: onOff().prefault('on').describe('Serve the control API.'),
-    apiAddress: Address.default('127.0.0.1:9997').describe('Control API, `/v3/…`. It answers this host only.'),
+    apiAddress: Address.default('127.0.0.1:9997').describe(
+      'Control API, `/v3/…`. `authInternalUsers` let the same host use it.',
+    ),
     metrics: onOff().prefault('on').describe('Serve Prometheus metrics.'),
-    metricsAddress: Address.default('127.0.0.1:9998').describe('Metrics, `/metrics`. It answers this host only.'),
+    metricsAddress: Address.default('127.0.0.1:9998').describe(
+      'Metrics, `/metrics`. `authInternalUsers` let the same host read them.',
+    ),
     pprofAddress: Address.default('127.0.0.1:9999').describe('Profiles. Accepted, not in use yet.'),
 
     workers: z
@@ -180,6 +187,13 @@ export const ConfigSchema = z
       ),
   })
   .superRefine((config, context) => {
+    for (const [method, key] of [
+      ['http', 'authHTTPAddress'],
+      ['jwt', 'authJWTJWKS'],
+    ] as const) {
+      if (config.authMethod === method && config[key] === '')
+        context.addIssue({ code: 'custom', path: [key], message: `authMethod ${method} needs it` });
+    }
     for (const [name, entry] of Object.entries(config.paths)) {
       const source = entry.source ?? config.pathDefaults.source;
       if (isPattern(name) && source !== 'publisher')

@@ -38,7 +38,7 @@ export function parseYaml(text: string): YamlFile | YamlFault[] {
           node = pair.value;
         } else if (isSeq(node) && typeof key === 'number') {
           const item = node.items[key];
-          if (!isScalar(item)) break;
+          if (!isScalar(item) && !isMap(item)) break;
           offset = item.range?.[0] ?? offset;
           node = item;
         } else break;

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
-import { authorise } from '../auth/authorise.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import type { SessionInfo } from '../paths/media.ts';
 import { createApiApp } from './app.ts';

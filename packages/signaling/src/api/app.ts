@@ -1,6 +1,7 @@
 import { ShardcastError } from '@shardcast/shared';
 import type { Express } from 'express';
-import { type Authorise, accessRequest, demand } from '../auth/authorise.ts';
+import { accessRequest } from '../auth/access-request.ts';
+import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
 import { notFound, problemHandler, sendMethodNotAllowed } from '../http/problem.ts';
 import { decodedPath } from '../http/request-path.ts';
@@ -26,7 +27,7 @@ export type ApiOptions = {
 export function createApiApp(options: ApiOptions): Express {
   const { media, shards, authorise, log } = options;
   const app = bareApp();
-  app.use(async (req, res, next) => {
+  app.use(async function askWho(req, res, next) {
     await demand(authorise, accessRequest(req, 'api', undefined, 'http'));
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('X-Content-Type-Options', 'nosniff');

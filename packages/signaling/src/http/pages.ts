@@ -1,6 +1,7 @@
 import { pathNameFault } from '@shardcast/shared';
 import type { Request, RequestHandler, Response } from 'express';
-import { type Authorise, accessRequest, demand } from '../auth/authorise.ts';
+import { accessRequest } from '../auth/access-request.ts';
+import { type Authorise, demand } from '../auth/authorise.ts';
 import type { Media } from '../paths/media.ts';
 import { CONTENT_SECURITY_POLICY, indexPage, playerOptions, playerPage, publisherPage } from './html.ts';
 import { notFound, sendMethodNotAllowed } from './problem.ts';
@@ -19,12 +20,13 @@ export function pages({ media, authorise, scripts }: PagesOptions): RequestHandl
     const names: string[] = [];
     for (const { name, online } of media.paths()) {
       if (!online) continue;
-      if ((await authorise(accessRequest(req, 'read', name, 'webrtc'))).allowed) names.push(name);
+      if ((await authorise({ ...accessRequest(req, 'read', name, 'webrtc'), isListing: true })).allowed)
+        names.push(name);
     }
     sendHtml(res, indexPage(names.sort()));
   }
 
-  return async (req, res, next) => {
+  return async function pagesHandler(req, res, next) {
     const pathname = decodedPath(req.path);
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       sendMethodNotAllowed(res, 'GET, HEAD');

@@ -1,6 +1,7 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { ShardcastError, type ShardcastErrorCode } from '@shardcast/shared';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import { httpCredentials } from '../auth/credentials.ts';
 import type { Logger } from '../logging/logger.ts';
 
 // `satisfies`: a new code without a status is a compile error, not a surprise 500.
@@ -20,6 +21,7 @@ export const HTTP_STATUS = {
   PRECONDITION_FAILED: 412,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  AUTH_UNAVAILABLE: 503,
   TOO_MANY_SESSIONS: 503,
   TOO_MANY_CONNECTING: 503,
   CLIENT_OVER_LIMIT: 429,
@@ -33,6 +35,7 @@ export const HTTP_STATUS = {
 /** Seconds after which the same request may succeed. */
 const RETRY_AFTER: Partial<Record<ShardcastErrorCode, number>> = {
   STREAM_NOT_READY: 2,
+  AUTH_UNAVAILABLE: 2,
   STREAM_QUARANTINED: 30,
   TOO_MANY_SESSIONS: 5,
   TOO_MANY_CONNECTING: 2,
@@ -103,7 +106,16 @@ export function problemHandler(log: Logger, rejections?: Rejections): ErrorReque
     if (retryAfter !== undefined) res.setHeader('Retry-After', retryAfter);
     // The rest of a body that is not wanted is not read.
     if (status === 413) res.setHeader('Connection', 'close');
-    if (status === 401) res.setHeader('WWW-Authenticate', 'Basic realm="shardcast"');
+    if (status === 401) res.setHeader('WWW-Authenticate', challengeFor(req));
     sendProblem(res, status, error.code, status === 500 ? 'internal error' : error.message);
   };
+}
+
+/**
+ * A browser asks its user for a password when it sees Basic, and holds the request until then: only where nothing was
+ * given. Who gave something that was wrong is told of a scheme that asks nobody (a 401 has one: RFC 9110 §15.5.2).
+ */
+function challengeFor({ headers, url = '' }: IncomingMessage): string {
+  const isAnonymous = httpCredentials(headers.authorization, url.split('?').slice(1).join('?')) === undefined;
+  return `${isAnonymous ? 'Basic' : 'Bearer'} realm="shardcast"`;
 }

@@ -1,6 +1,7 @@
 import { ShardcastError } from '@shardcast/shared';
 import type { Request, RequestHandler, Response } from 'express';
-import { type Authorise, accessRequest, demand, peerAddress } from '../auth/authorise.ts';
+import { accessRequest, peerAddress } from '../auth/access-request.ts';
+import { type Authorise, demand } from '../auth/authorise.ts';
 import type { Media, SessionKind } from '../paths/media.ts';
 import { readText } from './body.ts';
 import { setCorsHeaders } from './cors.ts';
@@ -40,11 +41,11 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
     }
   });
 
-  async function post(req: Request, res: Response, { kind, path }: Target): Promise<void> {
+  async function post(req: Request, res: Response, { kind, path }: Target, lifetimeMs: number): Promise<void> {
     const offer = await readText(req, SDP, MAX_SDP_BYTES);
     if (offer.trim() === '') throw new ShardcastError('SDP_INVALID', 'the offer is empty');
     const open = kind === 'whip' ? media.publish.bind(media) : media.subscribe.bind(media);
-    const { session, id, answer, etag } = await open(path, offer, peerAddress(req));
+    const { session, id, answer, etag } = await open(path, offer, { remoteAddr: peerAddress(req), lifetimeMs });
     if (res.destroyed) {
       // The client left while the session was being made; nobody else knows its secret.
       await media.closeSession(kind, path, session);
@@ -106,10 +107,10 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
     }
   }
 
-  async function handleEndpoint(req: Request, res: Response, target: Target): Promise<void> {
+  async function handleEndpoint(req: Request, res: Response, target: Target, lifetimeMs: number): Promise<void> {
     switch (req.method) {
       case 'POST':
-        return post(req, res, target);
+        return post(req, res, target, lifetimeMs);
       case 'HEAD': // how WHEP players discover an endpoint
         res.setHeader('Content-Type', SDP);
         res.setHeader('Accept-Post', SDP);
@@ -123,7 +124,7 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
     }
   }
 
-  return async (req, res, next) => {
+  return async function whipWhepHandler(req, res, next) {
     const target = targetOf(decodedPath(req.path));
     if (target === undefined) {
       next();
@@ -140,10 +141,14 @@ export function whipWhep({ media, authorise, allowOrigins }: WhipWhepOptions): R
       res.status(200).end();
       return;
     }
+    if (session !== undefined) {
+      // Its URL opens it: a secret that was told to nobody else (RFC 9725 §5). Players do not send credentials to it.
+      await handleSession(req, res, target, session);
+      return;
+    }
     const action = target.kind === 'whip' ? 'publish' : 'read';
-    await demand(authorise, accessRequest(req, action, target.path, 'webrtc'));
-    if (session === undefined) await handleEndpoint(req, res, target);
-    else await handleSession(req, res, target, session);
+    const { lifetimeMs } = await demand(authorise, accessRequest(req, action, target.path, 'webrtc'));
+    await handleEndpoint(req, res, target, lifetimeMs);
   };
 }
 

@@ -1,8 +1,8 @@
 import { HISTOGRAM_BUCKETS, Telemetry, WORKER } from '@shardcast/shared';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
-import { authorise } from '../auth/authorise.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import type { ShardView } from '../paths/media.ts';
 import { createMetricsApp } from './app.ts';

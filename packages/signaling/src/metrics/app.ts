@@ -1,5 +1,6 @@
 import type { Express } from 'express';
-import { type Authorise, accessRequest, demand } from '../auth/authorise.ts';
+import { accessRequest } from '../auth/access-request.ts';
+import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
 import { notFound, problemHandler } from '../http/problem.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -15,7 +16,7 @@ export type MetricsAppOptions = MediaMtxMetricsOptions & {
 /** What `metricsAddress` serves: `/metrics`, also `?format=mediamtx`. */
 export function createMetricsApp({ metrics, authorise, log, ...facts }: MetricsAppOptions): Express {
   const app = bareApp();
-  app.use(async (req, _res, next) => {
+  app.use(async function askWho(req, _res, next) {
     await demand(authorise, accessRequest(req, 'metrics', undefined, 'http'));
     next();
   });

@@ -49,12 +49,20 @@ export type PathEvent =
   | { readonly type: 'online'; readonly path: string; readonly tracks: readonly TrackInfo[] }
   | { readonly type: 'offline'; readonly path: string; readonly reason: string };
 
+/** Who asks for a session, as a door knows it. */
+export type Caller = {
+  /** For the API and for limits; an address, maybe with a port. */
+  readonly remoteAddr: string;
+  /** ms from now until its authorisation ends, and the session with it; Infinity when it may stay. */
+  readonly lifetimeMs: number;
+};
+
 /** Every rejection is a ShardcastError. */
 export interface Media {
-  /** WHIP. `remoteAddr` is the HTTP client's, for the API. @throws PATH_NOT_FOUND, PUBLISHER_EXISTS, SDP_*, … */
-  publish(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer>;
+  /** WHIP. @throws PATH_NOT_FOUND, PUBLISHER_EXISTS, SDP_*, … */
+  publish(path: string, offer: string, caller: Caller): Promise<SessionAnswer>;
   /** WHEP. @throws PATH_NOT_FOUND, STREAM_NOT_READY (known path, no live source), STREAM_QUARANTINED, SDP_*, … */
-  subscribe(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer>;
+  subscribe(path: string, offer: string, caller: Caller): Promise<SessionAnswer>;
   /** ICE restart (RFC 9725 §4.3.2). @throws SESSION_NOT_FOUND */
   restartIce(
     kind: SessionKind,
@@ -70,7 +78,7 @@ export interface Media {
    * Reserves a path for an RTSP publisher and hands its connection to the worker that will own it. Whatever comes, a
    * descriptor that the worker did not take is the caller's to close.
    */
-  adoptRtsp(path: string, remoteAddr: string, carrier: RtspCarrier): Promise<void>;
+  adoptRtsp(path: string, caller: Caller, carrier: RtspCarrier): Promise<void>;
   paths(): readonly PathInfo[];
   path(name: string): PathInfo | undefined;
   sessions(): readonly SessionInfo[];

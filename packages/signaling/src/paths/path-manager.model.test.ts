@@ -1,7 +1,7 @@
 import { ShardcastError } from '@shardcast/shared';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { CAMERA, GRACE_MS, rules, settled, TestPaths } from '../../test/test-paths.ts';
+import { CAMERA, from, GRACE_MS, rules, settled, TestPaths } from '../../test/test-paths.ts';
 
 /**
  * Publishers, viewers, cameras, worker deaths and time in any order. The fake workers fail the run when a slot has two
@@ -51,16 +51,16 @@ async function run(t: TestPaths, now: Step): Promise<void> {
   const begun: Promise<unknown>[] = [];
   switch (now.do) {
     case 'publish':
-      begun.push(manager.publish(now.path, 'offer', '').catch(refuse));
+      begun.push(manager.publish(now.path, 'offer', from('')).catch(refuse));
       await settled();
       if (now.isLive) t.shards.find(({ streams }) => streams.has(now.path))?.online(now.path);
       break;
     case 'watch':
-      begun.push(manager.subscribe(now.path, 'offer', '').catch(refuse));
+      begun.push(manager.subscribe(now.path, 'offer', from('')).catch(refuse));
       break;
     case 'refused':
       for (const shard of t.shards) shard.failures.set(now.path, new ShardcastError('SDP_INVALID', 'no'));
-      begun.push(manager.publish(now.path, 'offer', '').catch(refuse));
+      begun.push(manager.publish(now.path, 'offer', from('')).catch(refuse));
       await settled();
       for (const shard of t.shards) shard.failures.clear();
       break;
@@ -81,7 +81,7 @@ async function run(t: TestPaths, now: Step): Promise<void> {
       if (shard.state !== 'up') break;
       // It is asked for something that it never answers.
       if (now.isBusy) shard.gate = new Promise(() => undefined);
-      for (const name of PATHS) begun.push(manager.publish(name, 'offer', '').catch(refuse));
+      for (const name of PATHS) begun.push(manager.publish(name, 'offer', from('')).catch(refuse));
       await settled();
       t.lose(now.worker, { isDeliberate: true });
       shard.gate = Promise.resolve();

@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { ShardcastError } from '@shardcast/shared';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CAMERA, GRACE_MS, HOLD_MS, rules, settled, TestPaths } from '../../test/test-paths.ts';
+import { CAMERA, from, GRACE_MS, HOLD_MS, rules, settled, TestPaths } from '../../test/test-paths.ts';
 
 let t: TestPaths;
 const begin = (options?: ConstructorParameters<typeof TestPaths>[0]) => {
@@ -31,7 +31,7 @@ async function pass(ms: number): Promise<void> {
 describe('publishing', () => {
   test('a publisher gets an unguessable session, and viewers the same worker', async () => {
     begin();
-    const publisher = await t.manager.publish('cam', 'offer', '192.0.2.1:1');
+    const publisher = await t.manager.publish('cam', 'offer', from('192.0.2.1:1'));
     expect(publisher.answer).toBe('answer to offer');
     expect(Buffer.from(publisher.session, 'base64url')).toHaveLength(16);
     t.home('cam').online('cam');
@@ -58,7 +58,7 @@ describe('publishing', () => {
   test('a second publisher may take over, where the path does not say otherwise: the worker ends the first', async () => {
     begin();
     await t.live('cam');
-    await t.manager.publish('cam', 'offer', '');
+    await t.manager.publish('cam', 'offer', from(''));
     expect(t.home('cam').overriding).toEqual(new Set(['cam']));
     expect(t.manager.path('cam')).toMatchObject({ online: true });
   });
@@ -67,7 +67,7 @@ describe('publishing', () => {
     begin({ paths: rules({ cam: { overridePublisher: false } }) });
     const session = await t.live('cam');
     const { worker, slot } = t.manager.path('cam') ?? {};
-    await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('PUBLISHER_EXISTS'));
+    await expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('PUBLISHER_EXISTS'));
     t.home('cam').offline('cam');
     t.home('cam').endSession(session);
     await t.live('cam');
@@ -76,9 +76,9 @@ describe('publishing', () => {
 
   test('a path with a source of its own takes no publisher', async () => {
     begin({ paths: rules({ cam: { source: CAMERA } }) });
-    await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('PUBLISHER_EXISTS'));
+    await expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('PUBLISHER_EXISTS'));
     const { port1, port2 } = new MessageChannel();
-    await expect(t.manager.adoptRtsp('cam', '', { type: 'relay', port: port2 })).rejects.toEqual(
+    await expect(t.manager.adoptRtsp('cam', from(''), { type: 'relay', port: port2 })).rejects.toEqual(
       code('PUBLISHER_EXISTS'),
     );
     port1.close();
@@ -87,7 +87,7 @@ describe('publishing', () => {
   test('an RTSP publisher is a session without counters, ended by an operator like any other', async () => {
     begin();
     const { port1, port2 } = new MessageChannel();
-    await t.manager.adoptRtsp('cam', '192.0.2.3:3', { type: 'relay', port: port2 });
+    await t.manager.adoptRtsp('cam', from('192.0.2.3:3'), { type: 'relay', port: port2 });
     expect(t.manager.sessions()).toMatchObject([{ kind: 'rtsp-push', state: 'connected', remoteAddr: '192.0.2.3:3' }]);
     expect(await t.manager.kick(t.manager.sessions()[0]?.id ?? '')).toBe(true);
     expect(t.manager.sessions()).toEqual([]);
@@ -98,7 +98,7 @@ describe('publishing', () => {
   test('an offer that is refused leaves nothing behind', async () => {
     begin();
     for (const shard of t.shards) shard.failures.set('cam', new ShardcastError('SDP_UNACCEPTABLE', 'no codec'));
-    await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('SDP_UNACCEPTABLE'));
+    await expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('SDP_UNACCEPTABLE'));
     await settled();
     expect(t.manager.paths()).toEqual([]);
     expect(t.manager.sessions()).toEqual([]);
@@ -107,7 +107,7 @@ describe('publishing', () => {
 
   test('a publisher that never sends is forgotten with its path', async () => {
     begin();
-    const { session } = await t.manager.publish('cam', 'offer', '');
+    const { session } = await t.manager.publish('cam', 'offer', from(''));
     t.home('cam').endSession(session, 'no handshake in time');
     await settled();
     expect(t.manager.path('cam')).toBeUndefined();
@@ -138,7 +138,7 @@ describe('subscribing', () => {
 
   test('a viewer that comes a moment before its stream is held until it is there', async () => {
     begin();
-    await t.manager.publish('cam', 'offer', '');
+    await t.manager.publish('cam', 'offer', from(''));
     const viewer = t.watch('cam');
     await pass(500);
     t.home('cam').online('cam');
@@ -158,7 +158,7 @@ describe('subscribing', () => {
 
   test('it is let go at once when the publisher gives up', async () => {
     begin();
-    const { session } = await t.manager.publish('cam', 'offer', '');
+    const { session } = await t.manager.publish('cam', 'offer', from(''));
     const viewer = expect(t.watch('cam')).rejects.toEqual(code('STREAM_NOT_FOUND'));
     await settled();
     t.home('cam').endSession(session);
@@ -189,7 +189,7 @@ describe('subscribing', () => {
 
   test('without a worker that is up there is no room', async () => {
     begin({ up: false });
-    await expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('NO_WORKER_CAPACITY'));
+    await expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('NO_WORKER_CAPACITY'));
     expect(t.manager.paths()).toEqual([]);
   });
 });
@@ -330,7 +330,7 @@ describe('a lost worker', () => {
   test('a request that it still owed is WORKER_LOST, and what it was for is gone with the worker', async () => {
     begin({ workers: 1 });
     t.shard(0).gate = new Promise(() => undefined);
-    const publisher = expect(t.manager.publish('cam', 'offer', '')).rejects.toEqual(code('WORKER_LOST'));
+    const publisher = expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('WORKER_LOST'));
     t.lose(0);
     await publisher;
     expect(t.manager.sessions()).toEqual([]);
@@ -351,7 +351,7 @@ describe('a stream that keeps killing its worker', () => {
       t.come(worker);
       await pass(1000);
     }
-    await expect(t.manager.publish('bad', 'offer', '')).rejects.toEqual(code('STREAM_QUARANTINED'));
+    await expect(t.manager.publish('bad', 'offer', from(''))).rejects.toEqual(code('STREAM_QUARANTINED'));
     await expect(t.watch('bad')).rejects.toEqual(code('STREAM_QUARANTINED'));
     expect(t.manager.path('bad')?.reason).toMatch(/keeps killing its worker/);
     expect(t.lines).toContainEqual(expect.objectContaining({ path: 'bad', msg: expect.stringMatching(/quarantined/) }));
@@ -363,7 +363,7 @@ describe('a stream that keeps killing its worker', () => {
     begin({ workers: 1 });
     for (let death = 0; death < 3; death++) {
       t.shard(0).gate = new Promise(() => undefined);
-      const refused = expect(t.manager.publish('bad', 'poison', '')).rejects.toEqual(code('WORKER_LOST'));
+      const refused = expect(t.manager.publish('bad', 'poison', from(''))).rejects.toEqual(code('WORKER_LOST'));
       await settled();
       t.shard(0).die();
       await refused; // the port closes before the thread's end is known
@@ -371,7 +371,7 @@ describe('a stream that keeps killing its worker', () => {
       t.shard(0).gate = Promise.resolve();
       t.come(0);
     }
-    await expect(t.manager.publish('bad', 'poison', '')).rejects.toEqual(code('STREAM_QUARANTINED'));
+    await expect(t.manager.publish('bad', 'poison', from(''))).rejects.toEqual(code('STREAM_QUARANTINED'));
   });
 
   test('is found among the newcomers beside it, and those of the other worker are hit once at most', async () => {
@@ -564,12 +564,12 @@ describe('what is told', () => {
 describe('stopping', () => {
   test('nobody is admitted and nobody is held any longer', async () => {
     begin();
-    await t.manager.publish('cam', 'offer', '');
+    await t.manager.publish('cam', 'offer', from(''));
     const viewer = expect(t.watch('cam')).rejects.toEqual(code('SHUTTING_DOWN'));
     await settled();
     t.manager.stop();
     await viewer;
-    await expect(t.manager.publish('other', 'offer', '')).rejects.toEqual(code('SHUTTING_DOWN'));
+    await expect(t.manager.publish('other', 'offer', from(''))).rejects.toEqual(code('SHUTTING_DOWN'));
     await expect(t.watch('cam')).rejects.toEqual(code('SHUTTING_DOWN'));
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -5,7 +5,7 @@ import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { Housing, type PathShard } from './housing.ts';
-import type { Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
+import type { Caller, Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
 import { PathAnnouncer } from './path-announcer.ts';
 import { hasSameSource, type PathRules } from './path-rules.ts';
@@ -71,15 +71,15 @@ export class PathManager implements Media {
 
   // --- Media
 
-  async publish(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    return this.#openSession('whip', this.#admission.publisher('whip', path, remoteAddr), offer, remoteAddr);
+  async publish(path: string, offer: string, caller: Caller): Promise<SessionAnswer> {
+    return this.#openSession('whip', this.#admission.publisher('whip', path, caller.remoteAddr), offer, caller);
   }
 
-  async subscribe(path: string, offer: string, remoteAddr: string): Promise<SessionAnswer> {
+  async subscribe(path: string, offer: string, caller: Caller): Promise<SessionAnswer> {
     this.#admission.path(path);
     await this.#hold(path);
     // Asked again: the stream may have another home now, the path another rule, and the server may be stopping.
-    return this.#openSession('whep', this.#admission.viewer(path, remoteAddr), offer, remoteAddr);
+    return this.#openSession('whep', this.#admission.viewer(path, caller.remoteAddr), offer, caller);
   }
 
   async restartIce(
@@ -113,9 +113,10 @@ export class PathManager implements Media {
     return true;
   }
 
-  async adoptRtsp(path: string, remoteAddr: string, carrier: RtspCarrier): Promise<void> {
+  async adoptRtsp(path: string, caller: Caller, carrier: RtspCarrier): Promise<void> {
+    const { remoteAddr } = caller;
     const state = this.#admission.publisher('rtsp-push', path, remoteAddr);
-    const { entry, shard } = await this.#begin('rtsp-push', state, remoteAddr);
+    const { entry, shard } = await this.#begin('rtsp-push', state, caller);
     const { session } = entry;
     const transfer = carrier.type === 'relay' ? [carrier.port] : [];
     const request = shard.request({ type: 'adopt-rtsp', path, session, remote: remoteAddr, carrier }, transfer);
@@ -234,8 +235,8 @@ export class PathManager implements Media {
     if (leftMs > 0) await this.#waiters.wait(path, leftMs);
   }
 
-  async #openSession(kind: SessionKind, state: PathState, offer: string, remoteAddr: string): Promise<SessionAnswer> {
-    const { entry, shard } = await this.#begin(kind, state, remoteAddr);
+  async #openSession(kind: SessionKind, state: PathState, offer: string, caller: Caller): Promise<SessionAnswer> {
+    const { entry, shard } = await this.#begin(kind, state, caller);
     const { session, id, slot, etag } = entry;
     const type = kind === 'whip' ? 'publish' : 'subscribe';
     const request = shard.request({ type, path: state.name, session, slot, offer });
@@ -247,10 +248,10 @@ export class PathManager implements Media {
   async #begin(
     kind: SessionInfo['kind'],
     state: PathState,
-    remoteAddr: string,
+    caller: Caller,
   ): Promise<{ entry: SessionEntry; shard: PathShard }> {
     const nowMs = this.#options.clock();
-    const { entry, home } = this.#enter(kind, state, remoteAddr, nowMs);
+    const { entry, home } = this.#enter(kind, state, caller, nowMs);
     const shard = this.#shard(home.worker);
     if (kind === 'whep') return { entry, shard };
     if (state.state === 'idle') {
@@ -263,11 +264,11 @@ export class PathManager implements Media {
     return { entry, shard };
   }
 
-  #enter(kind: SessionInfo['kind'], state: PathState, remoteAddr: string, nowMs: number) {
+  #enter(kind: SessionInfo['kind'], state: PathState, caller: Caller, nowMs: number) {
     try {
       const home = this.#housing.house(state, nowMs);
       if (kind !== 'rtsp-push') this.#admission.worker(home.worker);
-      return { home, entry: this.#sessions.open(kind, state.name, home.worker, remoteAddr) };
+      return { home, entry: this.#sessions.open(kind, state.name, home.worker, caller, nowMs) };
     } catch (error) {
       this.#endUnused(state, messageOf(error));
       throw error;
@@ -397,6 +398,7 @@ export class PathManager implements Media {
   #sweep(nowMs: number): void {
     this.#housing.sample(nowMs);
     this.#announcer.prune(nowMs);
+    this.#endExpired(nowMs);
     for (const state of this.#streams.all()) {
       const isUntouched = state.home === undefined && !state.wasOnline && state.rule.confName === state.name;
       const isAbandoned =
@@ -407,6 +409,17 @@ export class PathManager implements Media {
       if (isAbandoned && !isUntouched) this.#end(state, 'nobody publishes');
     }
     this.#sources.openAll();
+  }
+
+  #endExpired(nowMs: number): void {
+    for (const entry of this.#sessions.all()) {
+      if (entry.expiresAtMs > nowMs || entry.isEnding) continue;
+      entry.isEnding = true;
+      this.#close(entry, 'its authorisation expired').catch((error: unknown) => {
+        this.#options.log.error({ err: error, session: entry.id }, 'an expired session was not closed');
+        entry.isEnding = false; // the next sweep tries again
+      });
+    }
   }
 
   #info(state: PathState): PathInfo {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MAX_SESSIONS, type SessionSnapshot, ShardcastError } from '@shardcast/shared';
 import { clientKey } from './client-key.ts';
-import type { SessionInfo, SessionKind } from './media.ts';
+import type { Caller, SessionInfo, SessionKind } from './media.ts';
 import { Slots } from './slots.ts';
 import { Tally } from './tally.ts';
 
@@ -23,6 +23,10 @@ export type SessionEntry = {
   /** See `clientKey`. */
   readonly client: string | undefined;
   etag: string;
+  /** Monotonic ms: its authorisation ends, Infinity without an end. */
+  readonly expiresAtMs: number;
+  /** The worker was asked to close it. */
+  isEnding: boolean;
   /** Changed by `SessionRegistry.connected` only. */
   state: SessionInfo['state'];
   /** The newest value of the session: what a restore begins with. Holds keys: never shown, never logged. */
@@ -43,7 +47,8 @@ export class SessionRegistry {
   }
 
   /** @throws ShardcastError NO_WORKER_CAPACITY when the worker has no slot left. */
-  open(kind: SessionInfo['kind'], path: string, worker: number, remoteAddr: string): SessionEntry {
+  open(kind: SessionInfo['kind'], path: string, worker: number, caller: Caller, nowMs: number): SessionEntry {
+    const { remoteAddr } = caller;
     const slot = kind === 'rtsp-push' ? -1 : this.#slots[worker]?.take();
     if (slot === undefined) throw new ShardcastError('NO_WORKER_CAPACITY', 'the worker has no session left to give');
     const entry: SessionEntry = {
@@ -57,6 +62,8 @@ export class SessionRegistry {
       remoteAddr,
       client: clientKey(remoteAddr),
       etag: newTag(),
+      expiresAtMs: nowMs + caller.lifetimeMs,
+      isEnding: false,
       state: 'connecting',
       snapshot: undefined,
     };

@@ -5,7 +5,11 @@ import { Worker } from 'node:worker_threads';
 import { descriptorDuplicator } from '@shardcast/sfu-worker';
 import { DescriptorClaim, type RtspCarrier, ShardcastError, writeRequest } from '@shardcast/shared';
 import { afterEach, describe, expect, test } from 'vitest';
+import { authorise } from '../../test/default-authorise.ts';
+import type { Caller } from '../paths/media.ts';
 import { RtspServer } from './server.ts';
+
+const anyone = { authorise, takesDigest: () => false };
 
 const duplicate = descriptorDuplicator({ fastPath: 'auto', bufferPool: true });
 const ignore = () => undefined;
@@ -33,11 +37,19 @@ function sockets(): number {
 }
 
 async function start(adopt: Adopt, headerTimeoutMs = 10_000) {
-  const adoptRtsp = async (_path: string, _remote: string, carrier: RtspCarrier) => {
+  const adoptRtsp = async (_path: string, _caller: Caller, carrier: RtspCarrier) => {
     if (carrier.type !== 'descriptor') throw new Error('it was to be handed over');
     await adopt(carrier);
   };
-  const server = new RtspServer({ host: '127.0.0.1', port: 0, media: { adoptRtsp }, duplicate, log, headerTimeoutMs });
+  const server = new RtspServer({
+    host: '127.0.0.1',
+    port: 0,
+    media: { adoptRtsp },
+    duplicate,
+    ...anyone,
+    log,
+    headerTimeoutMs,
+  });
   opened.push(server);
   await server.listen();
   return server;
@@ -179,6 +191,7 @@ test('a socket that cannot be handed over is relayed', async () => {
   const server = new RtspServer({
     host: '127.0.0.1',
     port: 0,
+    ...anyone,
     duplicate: () => {
       throw new Error('no descriptors left');
     },

@@ -5,7 +5,6 @@ import {
   RTSP_REASONS,
   RTSP_STATUS,
   RTSP_VERSION,
-  type RtspCredentials,
   type RtspHeaders,
   RtspMessageReader,
   type RtspRequest,
@@ -16,10 +15,12 @@ import {
   writeRequest,
   writeResponse,
 } from '@shardcast/shared';
-import type { Decision } from '../auth/authorise.ts';
+import type { AccessRequest } from '../auth/access-request.ts';
+import type { Authorise, Decision } from '../auth/authorise.ts';
+import { rtspCredentials } from '../auth/credentials.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import type { LineLog } from '../logging/limited-log.ts';
-import type { Media } from '../paths/media.ts';
+import type { Caller, Media } from '../paths/media.ts';
 import { type DuplicateDescriptor, SocketHandover } from './handover.ts';
 import { endSoon, RtspRelay } from './relay.ts';
 
@@ -30,22 +31,12 @@ const MAX_REQUESTS = 16;
 /** Guesses of a password on one connection. */
 const MAX_REFUSALS = 3;
 
-/** Who wants to publish. The decision's UNAUTHENTICATED asks for credentials, its FORBIDDEN does not. */
-export type RtspAccess = {
-  readonly action: 'publish';
-  readonly path: string;
-  readonly protocol: 'rtsp';
-  readonly ip: string;
-  /** Of the URL, without its question mark. */
-  readonly query: string;
-  /** Undefined when the client gave none. */
-  readonly credentials: RtspCredentials | undefined;
-};
-export type RtspAuthorise = (request: RtspAccess) => Promise<Decision>;
-
 export type PublisherDoorOptions = {
   readonly socket: Socket;
-  readonly authorise: RtspAuthorise;
+  /** The decision's UNAUTHENTICATED asks for credentials, others do not. */
+  readonly authorise: Authorise;
+  /** Asks for a digest too, for an authority that can verify one. */
+  readonly takesDigest: boolean;
   readonly media: Pick<Media, 'adoptRtsp'>;
   readonly log: LineLog;
   readonly headerTimeoutMs: number;
@@ -69,7 +60,7 @@ export class PublisherDoor {
   readonly #ip: string;
   readonly #remote: string;
   readonly #reader = new RtspMessageReader();
-  readonly #auth = new RtspServerAuth();
+  readonly #auth: RtspServerAuth;
   readonly #timer: NodeJS.Timeout;
   readonly #guard: GuardedConnection;
   readonly #onData: (bytes: Buffer) => void;
@@ -83,6 +74,7 @@ export class PublisherDoor {
     const { socket } = options;
     this.#options = options;
     this.#socket = socket;
+    this.#auth = new RtspServerAuth(options.takesDigest ? {} : { algorithms: [] });
     this.#ip = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
     this.#remote = `${this.#ip.includes(':') ? `[${this.#ip}]` : this.#ip}:${socket.remotePort ?? 0}`;
     this.#guard = { log: options.log, door: 'rtsp', destroy: () => socket.destroy() };
@@ -166,14 +158,15 @@ export class PublisherDoor {
     this.#socket.off('data', this.#onData);
     const { duplicate } = this.#options;
     const handover = duplicate === undefined ? undefined : SocketHandover.begin(this.#socket, duplicate, first);
-    await (handover === undefined ? this.#relayTo(path, first) : this.#handOver(path, handover));
+    const caller = { remoteAddr: this.#remote, lifetimeMs: decision.lifetimeMs };
+    await (handover === undefined ? this.#relayTo(path, caller, first) : this.#handOver(path, caller, handover));
     const by = handover === undefined ? 'relay' : 'descriptor';
     this.#options.log.debug({ path, remote: this.#remote, by }, 'rtsp publisher handed over');
   }
 
-  async #handOver(path: string, handover: SocketHandover): Promise<void> {
+  async #handOver(path: string, caller: Caller, handover: SocketHandover): Promise<void> {
     try {
-      await this.#options.media.adoptRtsp(path, this.#remote, handover.carrier);
+      await this.#options.media.adoptRtsp(path, caller, handover.carrier);
     } finally {
       handover.withdraw();
     }
@@ -181,11 +174,11 @@ export class PublisherDoor {
     this.#socket.destroy(); // the connection is the worker's
   }
 
-  async #relayTo(path: string, first: readonly Buffer[]): Promise<void> {
+  async #relayTo(path: string, caller: Caller, first: readonly Buffer[]): Promise<void> {
     const relay = new RtspRelay(this.#socket, this.#guard);
     this.#relay = relay;
     try {
-      await this.#options.media.adoptRtsp(path, this.#remote, { type: 'relay', port: relay.workerPort });
+      await this.#options.media.adoptRtsp(path, caller, { type: 'relay', port: relay.workerPort });
     } catch (error) {
       this.#relay = undefined;
       relay.abandon();
@@ -202,18 +195,19 @@ export class PublisherDoor {
   /** `asked`: the client was sent a challenge and may try again. */
   async #decide(request: RtspRequest, path: string, query: string): Promise<Decision | 'asked'> {
     const outcome = this.#auth.read(headerOf(request, 'authorization'), request.method, request.uri);
-    const isGiven = typeof outcome === 'object';
-    const credentials = isGiven ? outcome : undefined;
-    const decision = await this.#options.authorise({
+    const given = typeof outcome === 'object' ? outcome : undefined;
+    const asked: AccessRequest = {
       action: 'publish',
       path,
       protocol: 'rtsp',
       ip: this.#ip,
       query,
-      credentials,
-    });
+      credentials: rtspCredentials(given, query),
+      userAgent: headerOf(request, 'user-agent') ?? '',
+    };
+    const decision = await this.#options.authorise(asked);
     if (decision.allowed || decision.code !== 'UNAUTHENTICATED') return decision;
-    if (isGiven || outcome === 'malformed') this.#refusals++;
+    if (asked.credentials !== undefined || outcome === 'malformed') this.#refusals++;
     const challenges = this.#auth.challenges(outcome === 'stale').map((value) => ['www-authenticate', value] as const);
     const answer: Answer = { status: 401, headers: challenges };
     if (this.#refusals < MAX_REFUSALS) this.#send(request, answer);

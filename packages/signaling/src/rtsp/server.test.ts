@@ -14,7 +14,10 @@ import {
   writeRequest,
 } from '@shardcast/shared';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { RtspAccess } from './publisher-door.ts';
+import { authorise } from '../../test/default-authorise.ts';
+import type { AccessRequest } from '../auth/access-request.ts';
+import { ALLOWED } from '../auth/authorise.ts';
+import type { Caller } from '../paths/media.ts';
 import { RtspServer, type RtspServerOptions } from './server.ts';
 
 const servers: RtspServer[] = [];
@@ -35,7 +38,7 @@ class FakeWorker {
   refusal: Error | undefined;
   #changed: (() => void)[] = [];
 
-  async adoptRtsp(path: string, remote: string, carrier: RtspCarrier): Promise<void> {
+  async adoptRtsp(path: string, { remoteAddr: remote }: Caller, carrier: RtspCarrier): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal;
     if (carrier.type !== 'relay') throw new Error('nothing to duplicate sockets with was given');
     const { port } = carrier;
@@ -100,7 +103,15 @@ const log = { error: ignore, warn: ignore, info: ignore, debug: ignore };
 
 async function start(options: Partial<RtspServerOptions> = {}) {
   const worker = new FakeWorker();
-  const server = new RtspServer({ host: '127.0.0.1', port: 0, media: worker, log, ...options });
+  const server = new RtspServer({
+    host: '127.0.0.1',
+    port: 0,
+    media: worker,
+    log,
+    authorise,
+    takesDigest: () => true,
+    ...options,
+  });
   servers.push(server);
   await server.listen();
   const uri = `rtsp://127.0.0.1:${server.port}/yard/cam?key=1`;
@@ -147,12 +158,12 @@ test('a worker that dies ends the connection', async () => {
 });
 
 test.for(['Digest', 'Basic'])('%s credentials are asked for, checked, and kept from the worker', async (scheme) => {
-  const seen: RtspAccess[] = [];
+  const seen: AccessRequest[] = [];
   const { worker, uri, client } = await start({
     authorise: async (request) => {
       seen.push(request);
       const allowed = request.credentials?.user === 'cam' && request.credentials.verify('s3cret');
-      return allowed ? { allowed } : { allowed: false, code: 'UNAUTHENTICATED', reason: 'who are you?' };
+      return allowed === true ? ALLOWED : { allowed: false, code: 'UNAUTHENTICATED', reason: 'who are you?' };
     },
   });
   const publisher = client();
@@ -170,9 +181,7 @@ test.for(['Digest', 'Basic'])('%s credentials are asked for, checked, and kept f
 test('three wrong passwords close the connection', async () => {
   const { worker, uri, client } = await start({
     authorise: async ({ credentials }) =>
-      credentials?.verify('right') === true
-        ? { allowed: true }
-        : { allowed: false, code: 'UNAUTHENTICATED', reason: 'wrong' },
+      credentials?.verify('right') === true ? ALLOWED : { allowed: false, code: 'UNAUTHENTICATED', reason: 'wrong' },
   });
   const publisher = client();
   const closed = once(publisher.socket, 'close');

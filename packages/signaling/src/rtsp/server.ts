@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
+import type { Authorise } from '../auth/authorise.ts';
 import { guarded } from '../guard/guarded.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import type { DuplicateDescriptor } from './handover.ts';
-import { PublisherDoor, type RtspAuthorise } from './publisher-door.ts';
+import { PublisherDoor } from './publisher-door.ts';
 import { endSoon } from './relay.ts';
 
 /** From the connection to its ANNOUNCE, as a whole: drip-feeding does not lengthen it. */
@@ -19,8 +20,9 @@ export type RtspServerOptions = {
   readonly host: string | undefined;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Everyone may publish by default. */
-  readonly authorise?: RtspAuthorise;
+  readonly authorise: Authorise;
+  /** Whether a digest can be verified now. */
+  readonly takesDigest: () => boolean;
   readonly media: Pick<Media, 'adoptRtsp'>;
   /** With it sockets are handed over; without it their bytes are relayed. */
   readonly duplicate?: DuplicateDescriptor | undefined;
@@ -99,7 +101,8 @@ export class RtspServer {
       log: this.#log,
       headerTimeoutMs,
       duplicate: this.#options.duplicate,
-      authorise: this.#options.authorise ?? (async () => ({ allowed: true })),
+      authorise: this.#options.authorise,
+      takesDigest: this.#options.takesDigest(),
       onSettled: () => {
         this.#pending--;
       },

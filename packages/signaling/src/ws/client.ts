@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { assertNever, ShardcastError } from '@shardcast/shared';
 import type { RawData, WebSocket } from 'ws';
-import { type Authorise, accessRequest, demand, peerAddress } from '../auth/authorise.ts';
+import { accessRequest, peerAddress } from '../auth/access-request.ts';
+import { type Authorise, demand } from '../auth/authorise.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { RateLimit } from '../guard/rate-limit.ts';
 import { retryAfterSeconds, toShardcastError } from '../http/problem.ts';
@@ -83,7 +84,7 @@ export class WebSocketClient {
   notify(event: PathEvent): void {
     if (!this.#isWatching) return;
     const told = this.#events.then(async () => {
-      const decision = await this.#options.authorise(this.#access('read', event.path));
+      const decision = await this.#options.authorise(this.#listing(event.path));
       if (decision.allowed) this.#send(event);
     });
     this.#events = told.catch(
@@ -150,7 +151,7 @@ export class WebSocketClient {
     this.#isWatching ||= watch;
     const streams = [];
     for (const { name, online, tracks, readers } of this.#options.media.paths()) {
-      if (!online || !(await this.#options.authorise(this.#access('read', name))).allowed) continue;
+      if (!online || !(await this.#options.authorise(this.#listing(name))).allowed) continue;
       streams.push({ path: name, tracks: [...tracks], readers });
     }
     return { type: 'streams', id, streams };
@@ -159,15 +160,15 @@ export class WebSocketClient {
   async #open(id: number, kind: SessionKind, path: string, offer: string): Promise<ServerMessage> {
     const { media, authorise } = this.#options;
     checkPathName(path);
-    await demand(authorise, this.#access(kind === 'whip' ? 'publish' : 'read', path));
+    const { lifetimeMs } = await demand(authorise, this.#access(kind === 'whip' ? 'publish' : 'read', path));
     if (this.#sessions.size + this.#opening >= MAX_SESSIONS)
       throw new ShardcastError('TOO_MANY_SESSIONS', `a socket has at most ${MAX_SESSIONS} sessions`);
     this.#opening++;
     try {
-      const remoteAddr = peerAddress(this.#request);
+      const caller = { remoteAddr: peerAddress(this.#request), lifetimeMs };
       const { session, answer } = await (kind === 'whip'
-        ? media.publish(path, offer, remoteAddr)
-        : media.subscribe(path, offer, remoteAddr));
+        ? media.publish(path, offer, caller)
+        : media.subscribe(path, offer, caller));
       this.#sessions.set(session, { kind, path });
       // The client may have left meanwhile.
       if (this.#socket.readyState !== this.#socket.OPEN) this.#closeSessions();
@@ -205,6 +206,10 @@ export class WebSocketClient {
 
   #access(action: 'publish' | 'read', path: string) {
     return accessRequest(this.#request, action, path, 'websocket');
+  }
+
+  #listing(path: string) {
+    return { ...this.#access('read', path), isListing: true };
   }
 
   #send(message: ServerMessage | PathEvent): void {

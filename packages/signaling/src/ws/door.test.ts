@@ -3,8 +3,9 @@ import { ShardcastError } from '@shardcast/shared';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { authorise } from '../../test/default-authorise.ts';
 import { ANSWER, FakeMedia, OFFER, pathInfo } from '../../test/fake-media.ts';
-import { authorise } from '../auth/authorise.ts';
+import { ALLOWED } from '../auth/authorise.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import { WebSocketDoor, type WebSocketDoorOptions } from './door.ts';
 
@@ -170,8 +171,7 @@ test('what may not be read is not told', async () => {
   await http.close(0);
   media.infos = [pathInfo('open'), pathInfo('hidden')];
   await start({
-    authorise: async ({ path }) =>
-      path === 'hidden' ? { allowed: false, code: 'FORBIDDEN', reason: 'no' } : { allowed: true },
+    authorise: async ({ path }) => (path === 'hidden' ? { allowed: false, code: 'FORBIDDEN', reason: 'no' } : ALLOWED),
   });
   const me = await client();
   expect(await me.ask({ type: 'list', id: 1, watch: true })).toMatchObject({ streams: [{ path: 'open' }] });
@@ -310,7 +310,7 @@ describe('a bug in a handler ends its socket only, and is logged once', () => {
     faults.length = 0;
     await start({
       log: pino({ base: null, level: 'error' }, { write: (line) => void faults.push(JSON.parse(line)) }),
-      authorise: async ({ path }) => (path === 'poison' ? planted() : { allowed: true }),
+      authorise: async ({ path }) => (path === 'poison' ? planted() : ALLOWED),
       allowOrigins: new Proxy(['https://a.example'], { get: planted }),
     });
   });

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http';
+import { type Credentials, httpCredentials } from './credentials.ts';
+
+export type Action = 'publish' | 'read' | 'api' | 'metrics' | 'pprof';
+
+/** Who asks for what. Every door fills it in and asks `Authorise`: HTTP, WebSocket, RTSP, API, metrics. */
+export type AccessRequest = {
+  readonly action: Action;
+  /** Undefined for actions that are not about a path. */
+  readonly path: string | undefined;
+  /** The peer's address, as `peerAddress` writes it. */
+  readonly ip: string;
+  readonly protocol: 'webrtc' | 'websocket' | 'rtsp' | 'http';
+  /** Undefined when the client gave none. */
+  readonly credentials: Credentials | undefined;
+  /** Of the URL, without its question mark. May hold secrets. */
+  readonly query: string;
+  readonly userAgent: string;
+  /** Present for HTTP requests: what a browser or a proxy says of itself. */
+  readonly http?: {
+    readonly host: string | undefined;
+    readonly origin: string | undefined;
+    /** A proxy passed it on, so that `ip` is the proxy's. */
+    readonly isForwarded: boolean;
+  };
+  /** Only whether to show a name in a list: an answer of a moment ago will do. */
+  readonly isListing?: boolean;
+};
+
+/** What an HTTP request says of its sender. */
+export function accessRequest(
+  request: IncomingMessage,
+  action: Action,
+  path: string | undefined,
+  protocol: AccessRequest['protocol'],
+): AccessRequest {
+  const { headers } = request;
+  const query = request.url?.split('?').slice(1).join('?') ?? '';
+  return {
+    action,
+    path,
+    ip: peerAddress(request),
+    protocol,
+    credentials: httpCredentials(headers.authorization, query),
+    query,
+    userAgent: headers['user-agent'] ?? '',
+    http: {
+      host: headers.host,
+      origin: headers.origin,
+      isForwarded: headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined,
+    },
+  };
+}
+
+/** The peer's address; IPv4 addresses of a dual-stack socket without their IPv6 prefix, empty when it is gone. */
+export function peerAddress(request: IncomingMessage): string {
+  return (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+}

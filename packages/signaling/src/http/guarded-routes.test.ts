@@ -1,0 +1,115 @@
+import type { Express } from 'express';
+import { pino } from 'pino';
+import { afterAll, expect, test } from 'vitest';
+import { FakeMedia, OFFER, shardView } from '../../test/fake-media.ts';
+import { createApiApp } from '../api/app.ts';
+import type { Authorise } from '../auth/authorise.ts';
+import { createMetricsApp } from '../metrics/app.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { createApp } from './app.ts';
+import { type HttpDoor, listenHttp } from './server.ts';
+
+/** Answers without asking who is there: they say nothing about streams, people or settings. */
+const OPEN = new Set(['/healthz', '/readyz', '/ws', '/favicon.ico', '/']);
+/** Opened by the secret in their URL: RFC 9725 §5. */
+const BY_SECRET = ['PATCH /cam/whip/s', 'DELETE /cam/whep/s', 'GET /cam/whip/s'];
+/** Handlers that look at the URL themselves, and what they answer to. One that is not here fails the test. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  whipWhepHandler: ['POST /cam/whip', 'POST /cam/whep', 'GET /cam/whep'],
+  pagesHandler: ['GET /cam/', 'GET /cam/publish'],
+};
+const log = pino({ level: 'silent' });
+const media = new FakeMedia();
+const shards = () => [shardView(0)];
+const asked: string[] = [];
+const nobody: Authorise = async ({ action }) => {
+  asked.push(action);
+  return { allowed: false, code: 'UNAUTHENTICATED', reason: 'who are you?' };
+};
+const APPS: Readonly<Record<string, Express>> = {
+  web: createApp({
+    media,
+    config: { webrtcAllowOrigins: ['*'] },
+    authorise: nobody,
+    scripts: new Map([['reader.js', Buffer.from('')]]),
+    log,
+    shards,
+    state: () => 'ready',
+  }),
+  api: createApiApp({
+    media,
+    shards,
+    authorise: nobody,
+    log,
+    version: '1',
+    startedAt: new Date(0),
+    kick: async () => true,
+    recycle: async () => true,
+  }),
+  metrics: createMetricsApp({ metrics: createMetrics({ shards, media }), media, shards, authorise: nobody, log }),
+};
+
+const doors: HttpDoor[] = [];
+afterAll(() => Promise.all(doors.map((door) => door.close(0))));
+
+type Layer = {
+  readonly name: string;
+  readonly handle: { readonly stack?: readonly Layer[]; readonly length: number };
+  readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> };
+};
+
+/** `GET /v3/info` and the like, from the router's own table. */
+function requestsOf(layers: readonly Layer[]): string[] {
+  return layers.flatMap(({ name, handle, route }) => {
+    if (route !== undefined) {
+      const path = route.path.replaceAll(/[:*]\w+/g, '1');
+      const methods = Object.keys(route.methods).filter((method) => !/^(?:_all|connect|trace|track)$/.test(method));
+      return (methods.length === 0 || methods.length > 8 ? ['GET'] : methods).map(
+        (method) => `${method.toUpperCase()} ${path}`,
+      );
+    }
+    if (handle.stack !== undefined) return requestsOf(handle.stack);
+    if (handle.length === 4) return []; // the last word on errors
+    return (
+      EXAMPLES[name] ?? (name === 'notFound' ? ['GET /nothing/here'] : [`unknown handler ${name || 'without a name'}`])
+    );
+  });
+}
+
+test.for(Object.entries(APPS))(
+  'every route of the %s listener asks who is there, or is known to be open',
+  async ([name, app]) => {
+    const layers = (app as unknown as { router: { stack: readonly Layer[] } }).router.stack.filter(
+      (layer) => layer.name !== 'askWho',
+    );
+    const requests = requestsOf(layers);
+    expect(requests.length).toBeGreaterThan(1);
+    const door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
+    doors.push(door);
+    for (const request of requests) {
+      const [method = '', path = ''] = request.split(' ');
+      expect(path, request).toMatch(/^\//);
+      asked.length = 0;
+      const response = await fetch(`http://127.0.0.1:${door.port}${path}`, {
+        method,
+        redirect: 'manual',
+        ...(method === 'POST' ? { headers: { 'Content-Type': 'application/sdp' }, body: OFFER } : {}),
+      });
+      if (OPEN.has(path)) continue;
+      if (name === 'web' && path === '/nothing/here') continue;
+      expect([request, response.status, asked.length]).toEqual([request, 401, 1]);
+    }
+  },
+);
+
+test('the URL of a session is its key: nobody is asked, and a guess opens nothing', async () => {
+  const app = APPS['web'];
+  if (app === undefined) throw new Error('no such app');
+  const door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
+  doors.push(door);
+  for (const request of BY_SECRET) {
+    const [method = '', path = ''] = request.split(' ');
+    const response = await fetch(`http://127.0.0.1:${door.port}${path}`, { method });
+    expect([request, response.status]).toEqual([request, 404]);
+  }
+});
