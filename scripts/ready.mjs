@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { buildNativeAddon } from './native-addon.mjs';
 import { root } from './paths.mjs';
 import { pnpm } from './pnpm.mjs';
+import { buildWasm } from './wasm.mjs';
 
 const file = (name) => new URL(name, root);
 const MINIMUM = [20, 19];
@@ -34,8 +35,9 @@ async function build() {
     stdio: ['ignore', 2, 2],
   });
   const addon = buildNativeAddon();
+  const wasm = buildWasm();
   const [status] = await once(tsc, 'close');
-  await addon;
+  await Promise.all([addon, wasm]);
   if (status !== 0) process.exit(status ?? 1);
 }
 

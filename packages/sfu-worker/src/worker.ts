@@ -17,7 +17,7 @@ import { monotonicEpochMs } from './clock.ts';
 import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
 import { type SelectedPath, selectFastPath } from './fastpath/select.ts';
-import { PacketPool } from './forward/packet-pool.ts';
+import type { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
 import { Guard } from './guard.ts';
@@ -121,9 +121,8 @@ export class ShardWorker {
     this.#log = log;
     this.#guard = new Guard(telemetry, log);
     this.#mux = mux;
-    this.#pool = settings.bufferPool ? new PacketPool(settings.poolSlots) : undefined;
+    this.#pool = path.pool;
     this.#fastPath = path.fastPath(mux.socket, {
-      pool: this.#pool,
       telemetry,
       legs: this.#commons.legs,
       sessionCounters: boot.sessionCounters,

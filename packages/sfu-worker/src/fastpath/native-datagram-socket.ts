@@ -68,6 +68,10 @@ export class NativeDatagramSocket implements DatagramSocket {
     }
   }
 
+  sendWhole(datagram: Buffer, remote: RemoteAddress): void {
+    this.send(datagram, 0, datagram.length, remote);
+  }
+
   know(remote: RemoteAddress): void {
     if (this.#closed || this.#numbers.has(remote)) return;
     const number = this.#free.pop() ?? this.#peers.length;

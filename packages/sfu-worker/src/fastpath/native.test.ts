@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { SESSION_DOUBLES, Telemetry, TRACK_COUNTER } from '@shardcast/shared';
+import { SESSION_DOUBLES, Telemetry } from '@shardcast/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Leg } from '../forward/leg.ts';
-import { LegGroup } from '../forward/leg-group.ts';
+import { batchOf, legs, makeLegs, packets } from '../../test/fastpath/traffic.ts';
 import { LegTable } from '../forward/leg-table.ts';
-import { PACKET, PacketBatch } from '../forward/packet-batch.ts';
+import { PacketBatch } from '../forward/packet-batch.ts';
 import { PacketPool } from '../forward/packet-pool.ts';
 import { SrtpSender } from '../session/srtp/protect.ts';
-import type { SrtpProfile } from '../session/srtp/session-keys.ts';
 import { SrtpReceiver } from '../session/srtp/unprotect.ts';
-import type { FastPath } from './fast-path.ts';
 import { NativeFastPath } from './native.ts';
 import { CALL, loadNativeAddon, type NativeAddon, RECEIVE_BYTES } from './native-addon.ts';
 import { NativeDatagramSocket } from './native-datagram-socket.ts';
@@ -21,79 +18,6 @@ import { PortableFastPath } from './portable.ts';
 const loaded = loadNativeAddon();
 const log = { error() {}, warn() {}, info() {}, debug() {} };
 const LEGS = 4;
-
-/** Random packets of a track, as a list: plain, large, empty, late, and too large for a slot. */
-const packets = fc.array(
-  fc.record({
-    bytes: fc.oneof(
-      { weight: 6, arbitrary: fc.constant(1165) },
-      { weight: 3, arbitrary: fc.integer({ min: 0, max: 1472 }) },
-      { weight: 1, arbitrary: fc.integer({ min: 1472, max: 1600 }) },
-    ),
-    step: fc.integer({ min: -3, max: 5 }),
-    timestamp: fc.integer({ min: 0, max: 0xffff_ffff }),
-    flags: fc.constantFrom(0, PACKET.MARKER),
-  }),
-  { minLength: 1, maxLength: 40 },
-);
-const legs = fc.array(
-  fc.record({
-    profile: fc.constantFrom<SrtpProfile>(1, 7),
-    out: fc.oneof(fc.integer({ min: 0, max: 0x3fff }), fc.integer({ min: 65_500, max: 65_540 })),
-    startAt: fc.integer({ min: 90, max: 110 }),
-    timestampOffset: fc.integer({ min: 0, max: 0x7fff_ffff }),
-    payloadType: fc.integer({ min: 96, max: 127 }),
-  }),
-  { minLength: 1, maxLength: LEGS },
-);
-type LegSpec = (typeof legs extends fc.Arbitrary<infer T> ? T : never)[number];
-type PacketSpec = (typeof packets extends fc.Arbitrary<infer T> ? T : never)[number];
-
-function batchOf(specs: readonly PacketSpec[]): PacketBatch {
-  const batch = new PacketBatch(64);
-  let index = 100;
-  for (const [i, { bytes, step, timestamp, flags }] of specs.entries()) {
-    const buffer = Buffer.alloc(bytes + 8, i + 1);
-    index = Math.max(0, index + step);
-    batch.add(buffer, 5, 5 + bytes, index, timestamp, flags);
-  }
-  return batch;
-}
-
-/** A session each, with keys that follow from its number. */
-function makeLegs(
-  path: FastPath,
-  table: LegTable,
-  counters: SharedArrayBuffer,
-  specs: readonly LegSpec[],
-  port: number,
-) {
-  const group = new LegGroup();
-  specs.forEach((spec, i) => {
-    const sender = new SrtpSender(
-      spec.profile,
-      Buffer.alloc(16, i + 1).toString('base64'),
-      Buffer.alloc(spec.profile === 7 ? 12 : 14, i + 101).toString('base64'),
-    );
-    const channel = path.openChannel(sender);
-    path.setDestination(channel, { address: '127.0.0.1', port });
-    const leg = new Leg({
-      table,
-      channel,
-      ssrc: 0xca00_0000 + i,
-      payloadType: spec.payloadType,
-      codec: { name: 'H264', clockRate: 90_000, fmtp: '' },
-      counters: new Float64Array(counters, i * SESSION_DOUBLES * 8, SESSION_DOUBLES),
-      track: i % 2,
-      joinedAtMs: 0,
-    });
-    leg.timestampOffset = spec.timestampOffset;
-    leg.setCounter(TRACK_COUNTER.OUT, spec.out);
-    leg.startAt(spec.startAt);
-    group.add(leg);
-  });
-  return group;
-}
 
 describe.skipIf('reason' in loaded)('the addon', () => {
   let addon: NativeAddon;
@@ -124,7 +48,7 @@ describe.skipIf('reason' in loaded)('the addon', () => {
 
   test('puts the same bytes on the wire and leaves the same counters as the portable path', async () => {
     await fc.assert(
-      fc.asyncProperty(packets, legs, fc.boolean(), async (packetSpecs, legSpecs, withTimestamps) => {
+      fc.asyncProperty(packets, legs(LEGS), fc.boolean(), async (packetSpecs, legSpecs, withTimestamps) => {
         const batch = batchOf(packetSpecs);
         const timestamps = withTimestamps ? batch.timestamp.map((each) => (each * 7) % 0x1_0000_0000) : undefined;
 
@@ -135,6 +59,7 @@ describe.skipIf('reason' in loaded)('the addon', () => {
           queued: 0,
           send: (bytes: Buffer, start: number, length: number) =>
             void expected.push(Buffer.from(bytes.subarray(start, start + length))),
+          sendWhole: () => expect.unreachable('the reference is TypeScript alone'),
         };
         const portable = new PortableFastPath(new PacketPool(64), out, portableTelemetry);
         const reference = makeLegs(portable, new LegTable(), portableCounters, legSpecs, port);

@@ -85,7 +85,7 @@ test('packets from before a leg began are not for it', () => {
 
 test('in the steady state nothing is allocated a packet: the heap does not grow with them', () => {
   const telemetry = new Telemetry(Telemetry.allocate());
-  const path = new PortableFastPath(new PacketPool(64), { queued: 0, send() {} }, telemetry);
+  const path = new PortableFastPath(new PacketPool(64), { queued: 0, send() {}, sendWhole() {} }, telemetry);
   const channel = path.openChannel({ protectRun() {} });
   path.setDestination(channel, { address: '192.0.2.1', port: 9 });
   const group = LegGroup.of(

@@ -4,11 +4,14 @@ import type { LegGroup } from '../forward/leg-group.ts';
 import { PACKET, type PacketBatch } from '../forward/packet-batch.ts';
 import { type PacketPool, SLOT_BYTES, SLOT_HEADROOM } from '../forward/packet-pool.ts';
 import type { PacketRun } from '../session/srtp/protect.ts';
+import type { CipherKeys, SrtpProfile } from '../session/srtp/session-keys.ts';
 import type { Destination, FastPath } from './fast-path.ts';
+import type { WasmFanOut, WasmSession } from './wasm-fan-out.ts';
 
 const HEADER_BYTES = 12;
 /** AEAD_AES_128_GCM's tag, the longer one (RFC 7714 §14.2). */
 const MAX_TAG_BYTES = 16;
+const MAX_PAYLOAD_BYTES = SLOT_BYTES - MAX_TAG_BYTES - HEADER_BYTES;
 
 /** Packets protected in one call: a frame, or a good part of a large one. */
 const RUN_PACKETS = 32;
@@ -19,14 +22,29 @@ export interface DatagramSink {
   readonly queued: number;
   /** Borrows the bytes until `queued` is 0. Never throws. */
   send(bytes: Buffer, start: number, length: number, destination: Destination): void;
+  /** The same for a buffer that is a datagram as a whole. */
+  sendWhole(datagram: Buffer, destination: Destination): void;
 }
 
-/** What a session's packets are protected with. */
-type RunProtector = { protectRun(run: PacketRun, headerLength: number): void };
+/** What a session's packets are protected with: by runs, or by its keys where they are known. */
+type RunProtector = {
+  readonly profile?: SrtpProfile;
+  readonly rtpKeys?: CipherKeys;
+  protectRun(run: PacketRun, headerLength: number): void;
+};
 
-type Channel = { readonly sender: RunProtector; destination: Destination | undefined };
+type Channel = {
+  readonly sender: RunProtector;
+  /** In the WebAssembly module. */
+  readonly session: WasmSession | undefined;
+  destination: Destination | undefined;
+};
 
-/** The media path in TypeScript: always there, and the reference for any other. */
+/**
+ * The media path that is always there. Sessions with AES128_CM_HMAC_SHA1_80 are served by the WebAssembly module, four viewers
+ * at a time. What is written in TypeScript here serves the others and where there is no module, and is the reference for every
+ * other way.
+ */
 export class PortableFastPath implements FastPath {
   readonly name = 'portable';
   /** AES128_CM_HMAC_SHA1_80 costs a third of GCM, for which node:crypto needs an object a packet (docs/benchmarks.md). */
@@ -39,9 +57,19 @@ export class PortableFastPath implements FastPath {
   readonly #one: PacketRun = makeRun(Buffer.alloc(0), 1);
   readonly #unpooled: Buffer[] = [];
   readonly #channels: (Channel | undefined)[] = [];
+  readonly #freeChannels: number[] = [];
+  readonly #wasm: WasmFanOut | undefined;
+  /** Legs of the call that is being put together, their channels, and whether they get packets that were never sent before. */
+  readonly #legs: Leg[] = [];
+  readonly #legChannels: Channel[] = [];
+  readonly #legIsNewest: boolean[] = [];
+  /** First packet of the part of the batch that the module holds, -1 for none. */
+  #loaded = -1;
   #lastTimestamp = 0;
 
-  constructor(pool: PacketPool | undefined, socket: DatagramSink, telemetry: Telemetry) {
+  /** @param wasm with the pool of its own, unless everything is to be done in TypeScript */
+  constructor(pool: PacketPool | undefined, socket: DatagramSink, telemetry: Telemetry, wasm?: WasmFanOut) {
+    this.#wasm = wasm;
     this.#pool = pool;
     this.#socket = socket;
     this.#telemetry = telemetry;
@@ -49,9 +77,10 @@ export class PortableFastPath implements FastPath {
   }
 
   openChannel(sender: RunProtector): number {
-    const free = this.#channels.indexOf(undefined);
-    const channel = free < 0 ? this.#channels.length : free;
-    this.#channels[channel] = { sender, destination: undefined };
+    const channel = this.#freeChannels.pop() ?? this.#channels.length;
+    const session =
+      sender.profile === 1 && sender.rtpKeys !== undefined ? this.#wasm?.openSession(sender.rtpKeys) : undefined;
+    this.#channels[channel] = { sender, session, destination: undefined };
     return channel;
   }
 
@@ -61,7 +90,11 @@ export class PortableFastPath implements FastPath {
   }
 
   closeChannel(channel: number): void {
-    if (channel < this.#channels.length) this.#channels[channel] = undefined;
+    const known = this.#channels[channel];
+    if (known === undefined) return;
+    if (known.session !== undefined) this.#wasm?.closeSession(known.session);
+    this.#channels[channel] = undefined;
+    this.#freeChannels.push(channel);
   }
 
   opener(): undefined {
@@ -70,24 +103,87 @@ export class PortableFastPath implements FastPath {
 
   forward(batch: PacketBatch, group: LegGroup, nowMs: number, timestamps?: Float64Array): number {
     const { legs } = group;
+    const times = timestamps ?? batch.timestamp;
+    this.#loaded = -1;
     let sent = 0;
-    for (let i = 0; i < legs.length; i++) sent += this.#forwardTo(legs[i] as Leg, batch, nowMs, timestamps);
+    let gathered = 0;
+    for (let i = 0; i < legs.length; i++) {
+      const leg = legs[i] as Leg;
+      const channel = this.#channels[leg.channel];
+      if (channel?.destination === undefined) continue;
+      const isNewest = useIndexes(leg, batch);
+      if (channel.session === undefined || this.#wasm === undefined) {
+        sent += this.#forwardTo(leg, channel.sender, channel.destination, batch, nowMs, times, isNewest);
+        continue;
+      }
+      this.#legs[gathered] = leg;
+      this.#legChannels[gathered] = channel;
+      this.#legIsNewest[gathered] = isNewest;
+      if (++gathered < this.#wasm.maxLegs) continue;
+      sent += this.#forwardGathered(this.#wasm, gathered, batch, nowMs, times);
+      gathered = 0;
+    }
+    if (gathered > 0 && this.#wasm !== undefined) {
+      sent += this.#forwardGathered(this.#wasm, gathered, batch, nowMs, times);
+    }
+    this.#telemetry.add(WORKER.datagramsOut, sent);
     return sent;
   }
 
-  #forwardTo(leg: Leg, batch: PacketBatch, nowMs: number, timestamps: Float64Array | undefined): number {
-    const channel = this.#channels[leg.channel];
-    const destination = channel?.destination;
-    if (channel === undefined || destination === undefined) return 0;
+  #forwardGathered(wasm: WasmFanOut, legs: number, batch: PacketBatch, nowMs: number, times: Float64Array): number {
+    let sent = 0;
+    for (let first = 0; first < batch.count; first += wasm.maxPackets) {
+      if (this.#loaded !== first) {
+        wasm.load(batch, first, Math.min(batch.count, first + wasm.maxPackets), times, MAX_PAYLOAD_BYTES);
+        this.#loaded = first;
+      }
+      for (let i = 0; i < legs; i++) {
+        const { session } = this.#legChannels[i] as Channel;
+        if (session !== undefined) wasm.setLeg(i, this.#legs[i] as Leg, session);
+      }
+      if (this.#socket.queued === 0) wasm.pool.releaseAll();
+      wasm.protect(legs);
+      let job = 0;
+      for (let i = 0; i < legs; i++) {
+        const leg = this.#legs[i] as Leg;
+        const { destination } = this.#legChannels[i] as Channel;
+        const datagrams = wasm.legDatagrams(i);
+        const dropped = wasm.legDropped(i);
+        if (dropped > 0) {
+          this.#telemetry.add(WORKER.droppedNoSlot, dropped);
+          leg.isStarved = true;
+        }
+        if (datagrams === 0 || destination === undefined) continue;
+        for (const end = job + datagrams; job < end; job++) this.#socket.sendWhole(wasm.datagram(job), destination);
+        count(leg, datagrams, wasm.legOctets(i));
+        if (this.#legIsNewest[i] === true) stamp(leg, wasm.legLastTimestamp(i), nowMs);
+        sent += datagrams;
+      }
+    }
+    for (let i = 0; i < batch.count; i++) {
+      if ((batch.payloadEnd[i] as number) - (batch.payloadStart[i] as number) > MAX_PAYLOAD_BYTES) {
+        this.#countTooBig(batch.index[i] as number, legs);
+      }
+    }
+    return sent;
+  }
+
+  #countTooBig(trackIndex: number, legs: number): void {
+    for (let i = 0; i < legs; i++) {
+      if (trackIndex >= (this.#legs[i] as Leg).firstIndex) this.#telemetry.add(WORKER.droppedTooBig);
+    }
+  }
+
+  #forwardTo(
+    leg: Leg,
+    sender: RunProtector,
+    destination: Destination,
+    batch: PacketBatch,
+    nowMs: number,
+    times: Float64Array,
+    isNewest: boolean,
+  ): number {
     const pool = this.#pool;
-    const counters = leg.counters;
-
-    // Shared counters first: an index that may have been used is never handed out again (RFC 3711 §9.1).
-    const next = batch.highestIndex + leg.indexDelta + 1;
-    const out = trackCounter(leg.track, TRACK_COUNTER.OUT);
-    const isNewest = next > (counters[out] as number);
-    if (isNewest) counters[out] = next;
-
     let sent = 0;
     let octets = 0;
     const run = this.#run;
@@ -95,29 +191,20 @@ export class PortableFastPath implements FastPath {
       run.count = 0;
       if (pool !== undefined && this.#socket.queued === 0) pool.releaseAll();
       const end = Math.min(batch.count, first + run.starts.length);
-      for (let i = first; i < end; i++) octets += this.#build(leg, batch, i, timestamps ?? batch.timestamp);
+      for (let i = first; i < end; i++) octets += this.#build(leg, batch, i, times);
       if (pool === undefined) {
-        sent += this.#sendUnpooled(channel.sender, destination);
+        sent += this.#sendUnpooled(sender, destination);
         continue;
       }
-      channel.sender.protectRun(run, HEADER_BYTES);
+      sender.protectRun(run, HEADER_BYTES);
       for (let i = 0; i < run.count; i++) {
         this.#socket.send(run.bytes, run.starts[i] as number, run.lengths[i] as number, destination);
       }
       sent += run.count;
     }
 
-    if (sent > 0) {
-      const packets = trackCounter(leg.track, TRACK_COUNTER.PACKETS);
-      const octetsOut = trackCounter(leg.track, TRACK_COUNTER.OCTETS);
-      counters[packets] = (counters[packets] as number) + sent;
-      counters[octetsOut] = (counters[octetsOut] as number) + octets;
-    }
-    // A late or repeated packet says nothing about now: sender reports keep the newest pair.
-    if (sent > 0 && isNewest) {
-      counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP)] = this.#lastTimestamp;
-      counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP_AT)] = nowMs;
-    }
+    if (sent > 0) count(leg, sent, octets);
+    if (sent > 0 && isNewest) stamp(leg, this.#lastTimestamp, nowMs);
     return sent;
   }
 
@@ -128,7 +215,7 @@ export class PortableFastPath implements FastPath {
     const start = batch.payloadStart[i] as number;
     const end = batch.payloadEnd[i] as number;
     const length = HEADER_BYTES + end - start;
-    if (length + MAX_TAG_BYTES > SLOT_BYTES) {
+    if (end - start > MAX_PAYLOAD_BYTES) {
       this.#count(WORKER.droppedTooBig);
       return 0;
     }
@@ -178,6 +265,33 @@ export class PortableFastPath implements FastPath {
   #count(field: number): void {
     this.#telemetry.add(field);
   }
+}
+
+/**
+ * Counts a batch's output indexes as used before they are: what may have been sent is never sent under another packet's
+ * index (RFC 3711 §9.1).
+ * @returns false for packets that are late or repeated
+ */
+function useIndexes(leg: Leg, batch: PacketBatch): boolean {
+  const next = batch.highestIndex + leg.indexDelta + 1;
+  const out = trackCounter(leg.track, TRACK_COUNTER.OUT);
+  if (next <= (leg.counters[out] as number)) return false;
+  leg.counters[out] = next;
+  return true;
+}
+
+function count(leg: Leg, packets: number, octets: number): void {
+  const { counters } = leg;
+  const at = trackCounter(leg.track, TRACK_COUNTER.PACKETS);
+  const octetsAt = trackCounter(leg.track, TRACK_COUNTER.OCTETS);
+  counters[at] = (counters[at] as number) + packets;
+  counters[octetsAt] = (counters[octetsAt] as number) + octets;
+}
+
+/** For sender reports, which keep the newest pair: a late or repeated packet says nothing about now. */
+function stamp(leg: Leg, timestamp: number, nowMs: number): void {
+  leg.counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP)] = timestamp;
+  leg.counters[trackCounter(leg.track, TRACK_COUNTER.LAST_TIMESTAMP_AT)] = nowMs;
 }
 
 function makeRun(bytes: Buffer, packets: number): PacketRun {

@@ -2,8 +2,8 @@
 export const SLOT_BYTES = 1500;
 /** Before each packet, for the media path's own use (the HMAC's key block). */
 export const SLOT_HEADROOM = 64;
-/** From slot to slot; a multiple of 16, so that packets are aligned. */
-const SLOT_STRIDE = 1568;
+/** From slot to slot; a multiple of 16, so that packets are aligned. Behind a packet and its tag is room for SHA-1's padding. */
+export const SLOT_STRIDE = 1648;
 
 /**
  * Where outgoing packets are built and encrypted: fixed slots in one ArrayBuffer. Slots are taken in order
@@ -17,9 +17,11 @@ export class PacketPool {
   readonly bytes: Buffer;
   #next = 0;
 
-  constructor(slots: number) {
+  /** @param bytes of the slots, where they must be in a certain memory */
+  constructor(slots: number, bytes = Buffer.allocUnsafeSlow(slots * SLOT_STRIDE)) {
+    if (bytes.length < slots * SLOT_STRIDE) throw new RangeError('the slots do not fit this memory');
     this.slots = slots;
-    this.bytes = Buffer.allocUnsafeSlow(slots * SLOT_STRIDE);
+    this.bytes = bytes;
   }
 
   /** Slots that are with the socket. */
@@ -30,6 +32,11 @@ export class PacketPool {
   /** Offset of a free slot's packet in `bytes`, or -1. SLOT_HEADROOM bytes before it are free too. */
   acquire(): number {
     return this.#next < this.slots ? this.#next++ * SLOT_STRIDE + SLOT_HEADROOM : -1;
+  }
+
+  /** Takes `count` slots from number `used` on, which the caller knows to be there. */
+  take(count: number): void {
+    this.#next += count;
   }
 
   /** Call when the socket's queue is empty: every slot is free. */

@@ -27,7 +27,7 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
   const telemetry = new Telemetry(Telemetry.allocate());
   const clock = () => 0;
   mux = await UdpMux.open({ host: '127.0.0.1', port: 0 }, { telemetry, log, clock });
-  const fastPath = new PortableFastPath(new PacketPool(32), mux, telemetry);
+  const fastPath = new PortableFastPath(new PacketPool(32), mux.socket, telemetry);
   const commons = new TrackCommons();
   const stream = new Stream({
     path: 'cam',

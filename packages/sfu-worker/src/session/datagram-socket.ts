@@ -23,6 +23,8 @@ export interface DatagramSocket {
   start(receiver: DatagramReceiver): void;
   /** Never throws. The bytes are borrowed until `queued` is 0. */
   send(bytes: Buffer, start: number, length: number, remote: RemoteAddress): void;
+  /** The same for a buffer that is a datagram as a whole, which spares Node's socket a view of it. */
+  sendWhole(datagram: Buffer, remote: RemoteAddress): void;
   /** An address that datagrams will come from: the same object comes with them. A hint. */
   know(remote: RemoteAddress): void;
   forget(remote: RemoteAddress): void;

@@ -63,6 +63,10 @@ class NodeDatagramSocket implements DatagramSocket {
     if (!this.#closed) this.#socket.send(bytes, start, length, remote.port, remote.address);
   }
 
+  sendWhole(datagram: Buffer, remote: RemoteAddress): void {
+    if (!this.#closed) this.#socket.send(datagram, remote.port, remote.address);
+  }
+
   know(): void {}
   forget(): void {}
 

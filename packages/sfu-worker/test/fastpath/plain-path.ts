@@ -1,4 +1,5 @@
 import type { Telemetry } from '@shardcast/shared';
+import { expect } from 'vitest';
 import { PortableFastPath } from '../../src/fastpath/portable.ts';
 import { Leg } from '../../src/forward/leg.ts';
 import { LegTable } from '../../src/forward/leg-table.ts';
@@ -34,6 +35,7 @@ export class PlainPath {
         const index = self.#indexes.shift() ?? -1;
         (destination as Outlet).take({ bytes, start, length, index }); // as `open` made it
       },
+      sendWhole: () => expect.unreachable('its senders have no keys'),
     };
     this.path = new PortableFastPath(pool, socket, telemetry);
   }

@@ -8,7 +8,6 @@ import {
 } from '@shardcast/shared';
 import { WhepSession } from '../../src/egress/whep-session.ts';
 import { type SelectedPath, selectFastPath } from '../../src/fastpath/select.ts';
-import { PacketPool } from '../../src/forward/packet-pool.ts';
 import { Stream } from '../../src/forward/stream.ts';
 import { TrackCommons } from '../../src/forward/track-viewers.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
@@ -80,8 +79,7 @@ export class TestSfu {
     const clock = () => this.#nowMs;
     const commons = new TrackCommons();
     const sessionCounters = new SharedArrayBuffer(MAX_SESSIONS * SESSION_DOUBLES * 8);
-    const pool = new PacketPool(256);
-    const fastPath = path.fastPath(mux.socket, { pool, telemetry, legs: commons.legs, sessionCounters });
+    const fastPath = path.fastPath(mux.socket, { telemetry, legs: commons.legs, sessionCounters });
     this.context = {
       sessionCounters,
       fastPath,

@@ -1,0 +1,2 @@
+export { build, closeSession, openSession, seal } from './fan-out';
+export * from './layout';
