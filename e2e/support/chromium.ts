@@ -32,6 +32,7 @@ export class Browser {
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: '/usr/bin/chromium',
       headless: true,
+      ignoreHTTPSErrors: true, // of servers that the tests themselves started
       args: ARGUMENTS,
     });
     return new Browser(context, profile);

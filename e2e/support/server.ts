@@ -30,6 +30,8 @@ export type WorkerShape = {
 export class TestServer {
   readonly web: string;
   readonly rtsp: string;
+  /** Empty when it is not encrypted. */
+  readonly rtsps: string;
   readonly api: string;
   readonly metricsUrl: string;
   readonly #process: ChildProcess;
@@ -41,18 +43,27 @@ export class TestServer {
     this.#directory = directory;
     this.#log = log;
     const url = (pattern: RegExp) => pattern.exec(line)?.[1] ?? '';
-    this.web = url(/(http:\/\/localhost:\d+)/).replace('localhost', '127.0.0.1');
+    this.web = url(/(https?:\/\/localhost:\d+)/).replace('localhost', '127.0.0.1');
     this.rtsp = url(/(rtsp:\/\/localhost:\d+)/).replace('localhost', '127.0.0.1');
+    this.rtsps = url(/(rtsps:\/\/localhost:\d+)/).replace('localhost', '127.0.0.1');
     this.api = url(/api=(\S+)/);
     this.metricsUrl = url(/metrics=(\S+)/);
   }
 
   /** @param options keys of the configuration; ports are the system's choice unless given. */
-  static async start(options: { config?: string; flags?: Record<string, string> } = {}): Promise<TestServer> {
+  static async start(
+    options: {
+      config?: string;
+      flags?: Record<string, string>;
+      /** Beside the configuration, by name. */
+      files?: Record<string, string>;
+    } = {},
+  ): Promise<TestServer> {
     const directory = mkdtempSync(join(tmpdir(), 'shardcast-e2e-'));
     const flags: Record<string, string> = {
       webrtcAddress: '127.0.0.1:0',
       rtspAddress: '127.0.0.1:0',
+      rtspsAddress: '127.0.0.1:0',
       apiAddress: '127.0.0.1:0',
       metricsAddress: '127.0.0.1:0',
       webrtcLocalUDPAddress: ':0',
@@ -62,6 +73,7 @@ export class TestServer {
     if (options.config !== undefined) {
       writeFileSync(join(directory, 'shardcast.yml'), options.config);
     }
+    for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), content);
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: directory,
       env: { PATH: process.env['PATH'] },

@@ -1,23 +1,15 @@
-import { descriptorDuplicator, makeCertificate, workerEntry } from '@shardcast/sfu-worker';
-import { type Config, type ListenAddress, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
-import { createApiApp } from './api/app.ts';
+import { makeCertificate, workerEntry } from '@shardcast/sfu-worker';
+import { type Config, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
 import { Authoriser } from './auth/authoriser.ts';
+import { Doors } from './doors.ts';
 import { candidateAddresses } from './host/candidate-addresses.ts';
 import { usableProcessors } from './host/parallelism.ts';
-import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
-import { countRejection } from './http/problem.ts';
-import { loadScripts } from './http/scripts.ts';
-import { type HttpDoor, listenHttp } from './http/server.ts';
 import { LimitedLog } from './logging/limited-log.ts';
 import type { Logger } from './logging/logger.ts';
-import { createMetricsApp } from './metrics/app.ts';
-import { createMetrics } from './metrics/metrics.ts';
 import { rulesFromConfig } from './paths/config-rules.ts';
 import { PathManager } from './paths/path-manager.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
-import { RtspServer } from './rtsp/index.ts';
-import { WebSocketDoor } from './ws/door.ts';
 
 /** A session without a STUN check for this long is over (RFC 7675 §5.1). */
 const CONSENT_TIMEOUT_MS = 30_000;
@@ -58,7 +50,6 @@ export class ShardcastServer {
     const clock = () => performance.now();
     const workers = config.workers === 'auto' ? usableProcessors() : config.workers;
     const settings = await workerSettings(config);
-    const closers: (() => Promise<void>)[] = [];
 
     let allUp: () => void = () => {};
     let cannotStart: (error: ShardcastError) => void = () => {};
@@ -100,105 +91,40 @@ export class ShardcastServer {
         publishersPerClient: config.maxPublishersPerClient,
       },
     });
-    const shards = () => pool.shards;
-    /** What any stranger can make us say. */
-    const doorLog = new LimitedLog(log, { perSecond: 5, clock });
-    const metrics = createMetrics({ shards, media: manager });
-    const authoriser = await Authoriser.create(config, { log: doorLog, clock });
-    const { authorise } = authoriser;
+    const authoriser = await Authoriser.create(config, { log: new LimitedLog(log, { perSecond: 5, clock }), clock });
+    let doors: Doors | undefined;
     const close = async () => {
       state = 'draining';
       manager.stop();
-      for (const each of closers.toReversed()) await each();
+      await doors?.close();
       await pool.stop();
     };
-
     try {
-      const app = createApp({
-        media: manager,
+      doors = await Doors.open({
         config,
-        authorise,
-        scripts: loadScripts(),
-        log,
-        shards,
+        workingDirectory,
+        manager,
+        pool,
+        authoriser,
         state: () => state,
-        rejections: metrics.rejections,
-      });
-      const web = await listenHttp(app, listenAddress(config.webrtcAddress), doorLog);
-      closers.push(() => web.close());
-      const sockets = new WebSocketDoor(web.server, {
-        media: manager,
-        authorise,
-        allowOrigins: config.webrtcAllowOrigins,
+        version,
+        startedAt,
         log,
-        rejections: metrics.rejections,
+        clock,
       });
-      closers.push(async () => sockets.close());
-      const admin = await openAdminDoors();
-      closers.push(...admin.map((door) => () => door.close()));
-      const rtsp = config.rtsp ? await openRtsp(listenAddress(config.rtspAddress)) : undefined;
-
       pool.start();
       await everyWorkerUp;
       state = 'ready';
-      const urls = [
-        `http://localhost:${web.port}`,
-        ...(rtsp === undefined ? [] : [`rtsp://localhost:${rtsp.port}`]),
-        ...admin.map((door) => `${door.name}=http://127.0.0.1:${door.port}`),
-      ];
+      const { urls } = doors;
+      const refresh = () => doors?.refresh();
       return new ShardcastServer(urls, close, async (changed) => {
         await authoriser.reconfigure(changed);
         manager.reconfigure(rulesFromConfig(changed, workingDirectory));
+        refresh();
       });
     } catch (error) {
       await close();
       throw error;
-    }
-
-    async function openAdminDoors(): Promise<(HttpDoor & { name: string })[]> {
-      const doors: (HttpDoor & { name: string })[] = [];
-      if (config.api) {
-        const api = createApiApp({
-          media: manager,
-          shards,
-          authorise,
-          log,
-          version,
-          startedAt,
-          kick: (id) => manager.kick(id),
-          recycle: async (worker) => pool.shards[worker]?.recycle('an operator asked for it') ?? false,
-        });
-        doors.push({ ...(await listenHttp(api, listenAddress(config.apiAddress), doorLog)), name: 'api' });
-      }
-      if (config.metrics) {
-        const app = createMetricsApp({ metrics, media: manager, shards, authorise, log });
-        doors.push({ ...(await listenHttp(app, listenAddress(config.metricsAddress), doorLog)), name: 'metrics' });
-      }
-      return doors;
-    }
-
-    async function adoptRtsp(...publisher: Parameters<typeof manager.adoptRtsp>): Promise<void> {
-      try {
-        await manager.adoptRtsp(...publisher);
-      } catch (error) {
-        if (error instanceof ShardcastError) countRejection(metrics.rejections, error.code);
-        throw error;
-      }
-    }
-
-    async function openRtsp(address: ListenAddress): Promise<RtspServer> {
-      const server = new RtspServer({
-        host: address.host,
-        port: address.port,
-        authorise,
-        takesDigest: () => authoriser.takesDigest,
-        media: { adoptRtsp },
-        duplicate: descriptorDuplicator(config),
-        log,
-      });
-      await server.listen();
-      closers.push(() => server.close());
-      return server;
     }
   }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ListenAddress, parseAddress } from './address.ts';
 import { authKeys } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
+import { apiTlsKeys, metricsTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
 import { duration, list, onOff, size, whole } from './values.ts';
 
 /**
@@ -81,11 +82,14 @@ export const ConfigSchema = z
 
     rtsp: onOff().prefault('on').describe('Accept RTSP publishers.'),
     rtspAddress: Address.default(':8554').describe('RTSP listener.'),
+    rtspsAddress: Address.default(':8322').describe('RTSP over TLS listener.'),
+    ...rtspTlsKeys,
     rtspTransports: list(z.enum(['udp', 'tcp']), 'udp, tcp')
       .prefault(['udp', 'tcp'])
       .describe('RTP transports that RTSP publishers may choose.'),
 
     webrtcAddress: Address.default(':8889').describe('HTTP listener: pages, WHIP, WHEP, WebSocket, health.'),
+    ...webrtcTlsKeys,
     webrtcAllowOrigins: list(z.string().min(1), 'origins')
       .prefault(['*'])
       .describe(
@@ -111,10 +115,12 @@ export const ConfigSchema = z
     apiAddress: Address.default('127.0.0.1:9997').describe(
       'Control API, `/v3/…`. `authInternalUsers` let the same host use it.',
     ),
+    ...apiTlsKeys,
     metrics: onOff().prefault('on').describe('Serve Prometheus metrics.'),
     metricsAddress: Address.default('127.0.0.1:9998').describe(
       'Metrics, `/metrics`. `authInternalUsers` let the same host read them.',
     ),
+    ...metricsTlsKeys,
     pprofAddress: Address.default('127.0.0.1:9999').describe('Profiles. Accepted, not in use yet.'),
 
     workers: z

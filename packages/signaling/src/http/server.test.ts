@@ -21,7 +21,7 @@ test('a request that does not come is given up, and others do not wait for it', 
     (_req, res) => res.end('ok'),
     { host: '127.0.0.1', port: 0 },
     { error() {} },
-    { headersMs: 50, requestMs: 100, checkMs: 10 },
+    { limits: { headersMs: 50, requestMs: 100, checkMs: 10 } },
   );
   const sockets = Array.from({ length: 100 }, () => connect(slow.port, '127.0.0.1'));
   const closed = sockets.map(async (socket, index) => {

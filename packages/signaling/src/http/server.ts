@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import { formatAddress, type ListenAddress, ShardcastError } from '@shardcast/shared';
 import type { LineLog } from '../logging/limited-log.ts';
+import type { CertificateFiles } from '../tls/certificate-files.ts';
+import { TLS } from '../tls/server-options.ts';
 
 export type RequestLimits = {
   /** A client that is slower than this with its headers, or its whole request, is not served. */
@@ -15,9 +18,16 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 5_000;
 
+export type HttpDoorOptions = {
+  readonly limits?: RequestLimits;
+  /** HTTPS with it. */
+  readonly certificate?: CertificateFiles | undefined;
+};
+
 /** A listening HTTP server. */
 export type HttpDoor = {
-  readonly server: Server;
+  readonly server: Server | SecureServer;
+  readonly scheme: 'http' | 'https';
   /** The port in use, also when 0 was asked for. */
   readonly port: number;
   /** Takes no more connections, lets running requests end within `graceMs`, then cuts the rest. Idempotent. */
@@ -32,18 +42,20 @@ export async function listenHttp(
   listener: RequestListener,
   { host, port }: ListenAddress,
   log: Pick<LineLog, 'error'>,
-  limits: RequestLimits = LIMITS,
+  { limits = LIMITS, certificate }: HttpDoorOptions = {},
 ): Promise<HttpDoor> {
-  const server = createServer(
-    {
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: limits.checkMs,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-    listener,
-  );
+  const options = {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const server =
+    certificate === undefined
+      ? createServer(options, listener)
+      : createSecureServer({ ...options, ...TLS, ...certificate.pair }, listener);
+  if (server instanceof SecureServer) certificate?.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
   server.maxHeadersCount = MAX_HEADERS;
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause: NodeJS.ErrnoException): void => {
@@ -63,6 +75,7 @@ export async function listenHttp(
   let closing: Promise<void> | undefined;
   return {
     server,
+    scheme: certificate === undefined ? 'http' : 'https',
     port: typeof bound === 'object' && bound !== null ? bound.port : port,
     close(graceMs = 2_000) {
       closing ??= new Promise((resolve) => {

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createSecureServer } from 'node:tls';
 import { RTSP_REASONS, writeResponse } from '@shardcast/shared';
 import type { Authorise } from '../auth/authorise.ts';
 import { guarded } from '../guard/guarded.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
+import type { CertificateFiles } from '../tls/certificate-files.ts';
+import { TLS } from '../tls/server-options.ts';
 import type { DuplicateDescriptor } from './handover.ts';
 import { PublisherDoor } from './publisher-door.ts';
 import { endSoon } from './relay.ts';
@@ -24,6 +27,8 @@ export type RtspServerOptions = {
   /** Whether a digest can be verified now. */
   readonly takesDigest: () => boolean;
   readonly media: Pick<Media, 'adoptRtsp'>;
+  /** RTSP over TLS with it. What is encrypted is always relayed. */
+  readonly certificate?: CertificateFiles | undefined;
   /** With it sockets are handed over; without it their bytes are relayed. */
   readonly duplicate?: DuplicateDescriptor | undefined;
   readonly log: LineLog;
@@ -50,9 +55,16 @@ export class RtspServer {
     this.#options = options;
     const { log, clock = () => performance.now() } = options;
     this.#log = new LimitedLog(log, { perSecond: LOG_LINES_PER_SECOND, clock });
-    this.#server = createServer({ pauseOnConnect: false }, (socket) => {
+    const accept = (socket: Socket) =>
       guarded({ log: this.#log, door: 'rtsp', destroy: () => socket.destroy() }, () => this.#accept(socket))();
-    });
+    const { certificate } = options;
+    if (certificate === undefined) {
+      this.#server = createServer({ pauseOnConnect: false }, accept);
+    } else {
+      const server = createSecureServer({ ...TLS, ...certificate.pair }, accept);
+      certificate.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
+      this.#server = server;
+    }
   }
 
   /** The port it listens on; 0 before that. */
@@ -100,7 +112,7 @@ export class RtspServer {
       media,
       log: this.#log,
       headerTimeoutMs,
-      duplicate: this.#options.duplicate,
+      duplicate: this.#options.certificate === undefined ? this.#options.duplicate : undefined,
       authorise: this.#options.authorise,
       takesDigest: this.#options.takesDigest(),
       onSettled: () => {

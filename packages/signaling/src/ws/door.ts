@@ -1,10 +1,11 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authorise } from '../auth/authorise.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { allowedOrigin } from '../http/cors.ts';
 import { countRejection, type Rejections } from '../http/problem.ts';
+import type { HttpDoor } from '../http/server.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
 import type { Media } from '../paths/media.ts';
 import { WebSocketClient } from './client.ts';
@@ -31,7 +32,7 @@ export type WebSocketDoorOptions = {
 export class WebSocketDoor {
   readonly #options: WebSocketDoorOptions;
   readonly #log: LineLog;
-  readonly #server: Server;
+  readonly #server: HttpDoor['server'];
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
@@ -43,7 +44,7 @@ export class WebSocketDoor {
   readonly #pings: NodeJS.Timeout;
   readonly #stopEvents: () => void;
 
-  constructor(server: Server, options: WebSocketDoorOptions) {
+  constructor(server: HttpDoor['server'], options: WebSocketDoorOptions) {
     this.#server = server;
     this.#options = options;
     const { log, clock = () => performance.now() } = options;

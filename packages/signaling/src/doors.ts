@@ -1,0 +1,191 @@
+import { descriptorDuplicator } from '@shardcast/sfu-worker';
+import { type Config, listenAddress, ShardcastError } from '@shardcast/shared';
+import type { Express } from 'express';
+import { createApiApp } from './api/app.ts';
+import type { Authoriser } from './auth/authoriser.ts';
+import { createApp } from './http/app.ts';
+import type { ProcessState } from './http/health.ts';
+import { countRejection } from './http/problem.ts';
+import { loadScripts } from './http/scripts.ts';
+import { type HttpDoor, listenHttp } from './http/server.ts';
+import { LimitedLog, type LineLog } from './logging/limited-log.ts';
+import type { Logger } from './logging/logger.ts';
+import { createMetricsApp } from './metrics/app.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import type { PathManager } from './paths/path-manager.ts';
+import type { WorkerPool } from './pool/worker-pool.ts';
+import { RtspServer } from './rtsp/index.ts';
+import { CertificateFiles } from './tls/certificate-files.ts';
+import { WebSocketDoor } from './ws/door.ts';
+
+export type DoorsOptions = {
+  readonly config: Config;
+  /** Of relative file names. */
+  readonly workingDirectory: string;
+  readonly manager: PathManager;
+  readonly pool: WorkerPool;
+  readonly authoriser: Authoriser;
+  readonly state: () => ProcessState;
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly log: Logger;
+  /** Monotonic ms. */
+  readonly clock: () => number;
+};
+
+/** Everything that listens for TCP connections in this thread: HTTP, WebSocket, RTSP, API and metrics. */
+export class Doors {
+  readonly #options: DoorsOptions;
+  /** What any stranger can make us say. */
+  readonly #doorLog: LineLog;
+  readonly #metrics: Metrics;
+  readonly #certificates = new Map<string, CertificateFiles>();
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  readonly #urls: string[] = [];
+
+  /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on or a certificate cannot be read. */
+  static async open(options: DoorsOptions): Promise<Doors> {
+    const doors = new Doors(options);
+    try {
+      await doors.#openAll();
+      return doors;
+    } catch (error) {
+      await doors.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: DoorsOptions) {
+    const { pool, manager, log, clock } = options;
+    this.#options = options;
+    this.#doorLog = new LimitedLog(log, { perSecond: 5, clock });
+    this.#metrics = createMetrics({ shards: () => pool.shards, media: manager });
+  }
+
+  /** Where they can be reached, for the line that says so. */
+  get urls(): readonly string[] {
+    return this.#urls;
+  }
+
+  /** Certificates that changed are taken. */
+  refresh(): void {
+    for (const certificate of this.#certificates.values()) certificate.check();
+  }
+
+  /** The last that was opened first. Idempotent. */
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).toReversed()) await close();
+  }
+
+  async #openAll(): Promise<void> {
+    const { config } = this.#options;
+    await this.#openWeb();
+    if (config.rtsp) await this.#openRtsp();
+    if (config.api) await this.#openAdmin('api', this.#apiApp());
+    if (config.metrics) await this.#openAdmin('metrics', this.#metricsApp());
+  }
+
+  async #openWeb(): Promise<void> {
+    const { config, manager, pool, authoriser, state, log } = this.#options;
+    const { rejections } = this.#metrics;
+    const { authorise } = authoriser;
+    const shards = () => pool.shards;
+    const app = createApp({
+      media: manager,
+      config,
+      authorise,
+      scripts: loadScripts(),
+      log,
+      shards,
+      state,
+      rejections,
+    });
+    const door = await this.#listen('webrtc', app);
+    const allowOrigins = config.webrtcAllowOrigins;
+    const sockets = new WebSocketDoor(door.server, { media: manager, authorise, allowOrigins, log, rejections });
+    this.#closers.push(() => sockets.close());
+    this.#urls.push(`${door.scheme}://localhost:${door.port}`);
+  }
+
+  async #openAdmin(name: 'api' | 'metrics', app: Express): Promise<void> {
+    const door = await this.#listen(name, app);
+    this.#urls.push(`${name}=${door.scheme}://127.0.0.1:${door.port}`);
+  }
+
+  async #listen(name: 'webrtc' | 'api' | 'metrics', app: Express): Promise<HttpDoor> {
+    const { config } = this.#options;
+    const certificate = config[`${name}Encryption`]
+      ? this.#certificate(config[`${name}ServerKey`], config[`${name}ServerCert`])
+      : undefined;
+    const door = await listenHttp(app, listenAddress(config[`${name}Address`]), this.#doorLog, { certificate });
+    this.#closers.push(() => door.close());
+    return door;
+  }
+
+  #apiApp(): Express {
+    const { manager, pool, authoriser, log, version, startedAt } = this.#options;
+    return createApiApp({
+      media: manager,
+      shards: () => pool.shards,
+      authorise: authoriser.authorise,
+      log,
+      version,
+      startedAt,
+      kick: (id) => manager.kick(id),
+      recycle: async (worker) => pool.shards[worker]?.recycle('an operator asked for it') ?? false,
+    });
+  }
+
+  #metricsApp(): Express {
+    const { manager, pool, authoriser, log } = this.#options;
+    const { authorise } = authoriser;
+    return createMetricsApp({ metrics: this.#metrics, media: manager, shards: () => pool.shards, authorise, log });
+  }
+
+  async #openRtsp(): Promise<void> {
+    const { config } = this.#options;
+    const { rtspEncryption, rtspAddress, rtspsAddress, rtspServerKey, rtspServerCert } = config;
+    if (rtspEncryption !== 'strict') this.#urls.push(`rtsp://localhost:${await this.#listenRtsp(rtspAddress)}`);
+    if (rtspEncryption === 'no') return;
+    const certificate = this.#certificate(rtspServerKey, rtspServerCert);
+    this.#urls.push(`rtsps://localhost:${await this.#listenRtsp(rtspsAddress, certificate)}`);
+  }
+
+  async #listenRtsp(address: string, certificate?: CertificateFiles): Promise<number> {
+    const { config, manager, authoriser, log } = this.#options;
+    const { rejections } = this.#metrics;
+    const server = new RtspServer({
+      ...listenAddress(address),
+      authorise: authoriser.authorise,
+      takesDigest: () => authoriser.takesDigest,
+      media: {
+        adoptRtsp: async (...publisher) => {
+          try {
+            await manager.adoptRtsp(...publisher);
+          } catch (error) {
+            if (error instanceof ShardcastError) countRejection(rejections, error.code);
+            throw error;
+          }
+        },
+      },
+      certificate,
+      duplicate: descriptorDuplicator(config),
+      log,
+    });
+    this.#closers.push(() => server.close());
+    await server.listen();
+    return server.port;
+  }
+
+  /** Doors with the same files share what watches them. */
+  #certificate(key: string, cert: string): CertificateFiles {
+    const { workingDirectory, log } = this.#options;
+    const name = JSON.stringify([key, cert]);
+    const known = this.#certificates.get(name);
+    if (known !== undefined) return known;
+    const certificate = new CertificateFiles({ key, cert, directory: workingDirectory, log });
+    this.#certificates.set(name, certificate);
+    this.#closers.push(() => certificate.close());
+    return certificate;
+  }
+}
