@@ -22,7 +22,7 @@ function key() {
 }
 
 /** @returns {string | undefined} the folder that holds include/node; headers are never downloaded */
-function headers() {
+export function headers() {
   const prefix = dirname(dirname(process.execPath));
   if (!existsSync(join(prefix, 'include/node/node_api.h'))) return undefined;
   // Headers beside another Node's binary would build an addon for the wrong OpenSSL.

@@ -3,6 +3,7 @@ import './ready.mjs';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { runChecks } from './check.mjs';
+import { fuzzNative } from './fuzz-native.mjs';
 import { root } from './paths.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 
@@ -41,7 +42,7 @@ if (missing.length > 0) {
   );
 }
 const checks = runChecks();
-const results = [{ ...checks, skipped: 0 }, runVitest('unit')];
+const results = [{ ...checks, skipped: 0 }, fuzzNative(5, Date.now() % 1_000_000), runVitest('unit')];
 results.push(missing.length === 0 ? runVitest('e2e') : { passed: 0, failed: 1, skipped: 0 });
 
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);

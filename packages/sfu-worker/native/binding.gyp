@@ -13,7 +13,9 @@
         "src/udp_socket_object.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "OPENSSL_SUPPRESS_DEPRECATED"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+                  # A thread may be ended while it is in a call: what cannot be thrown then is not worth an abort.
+                  "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "OPENSSL_SUPPRESS_DEPRECATED"],
       "cflags_cc": ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Wno-cast-function-type", "-fvisibility=hidden"],
       "cflags_cc!": ["-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
       "ldflags": ["-Wl,-z,now"]

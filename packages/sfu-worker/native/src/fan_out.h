@@ -60,13 +60,14 @@ class FanOut {
   struct Owner {
     double* row;
     double* counters;
-    uint64_t octets;
+    /// Of each packet, what is no payload.
+    uint32_t overhead_bytes;
   };
   struct Leg;
 
   std::optional<Leg> ReadLeg(std::span<double> session_counters, std::span<double> rows, int32_t id);
   void ForwardTo(const Leg& leg, const PacketBatch& batch, double highest, double now_ms, ForwardResult& result);
-  void Append(const Leg& leg, uint32_t bytes, uint64_t octets);
+  void Append(const Leg& leg, uint32_t bytes, uint32_t overhead_bytes);
   void Flush(ForwardResult& result);
 
   UdpSocket& socket_;

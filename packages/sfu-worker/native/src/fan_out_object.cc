@@ -67,14 +67,16 @@ Napi::Value FanOutObject::Forward(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const auto refuse = [&] { return Napi::Boolean::New(env, false); };
   if (!fan_out_ || info.Length() < 4) return refuse();
+  const auto count = Whole(call_[call::kPackets], static_cast<double>(Bytes(env, info[0]).size() / batch::kPacketBytes));
+  // First, as an array's element may be a getter, and that could transfer away any memory that was looked up before.
+  if (!count || !ReadBuffers(env, info[1], static_cast<size_t>(*count))) return refuse();
   const std::span<uint8_t> columns = Bytes(env, info[0]);
   const size_t capacity = columns.size() / batch::kPacketBytes;
-  const auto count = Whole(call_[call::kPackets], static_cast<double>(capacity));
   const std::span<double> rows = Doubles(env, info[2]);
   const std::span<int32_t> ids = Ints(env, info[3]);
   const auto legs = Whole(call_[call::kLegs], static_cast<double>(ids.size()));
   const double now_ms = call_[call::kNowMs];
-  if (!count || !legs || reinterpret_cast<uintptr_t>(columns.data()) % alignof(double) != 0) return refuse();
+  if (*count > capacity || !legs || reinterpret_cast<uintptr_t>(columns.data()) % alignof(double) != 0) return refuse();
 
   PacketBatch batch;
   batch.count = static_cast<size_t>(*count);
@@ -94,7 +96,6 @@ Napi::Value FanOutObject::Forward(const Napi::CallbackInfo& info) {
     batch.timestamp = timestamps;
   }
 
-  if (!ReadBuffers(env, info[1], batch.count)) return refuse();
   batch.buffers = buffers_;
 
   const ForwardResult result =
@@ -115,15 +116,20 @@ bool FanOutObject::ReadBuffers(napi_env env, napi_value buffers, size_t count) {
   }
   bool is_array = false;
   if (napi_is_array(env, buffers, &is_array) != napi_ok || !is_array) return false;
-  buffers_.clear();
-  napi_value last = nullptr;
+  uint32_t length = 0;
+  if (napi_get_array_length(env, buffers, &length) != napi_ok || length < count) return false;
+  values_.clear();
   for (uint32_t i = 0; i < count; i++) {
-    napi_value buffer;
-    if (napi_get_element(env, buffers, i, &buffer) != napi_ok) return false;
+    napi_value value;
+    if (napi_get_element(env, buffers, i, &value) != napi_ok) return false;
+    values_.push_back(value);
+  }
+  // No JavaScript runs from here on.
+  buffers_.clear();
+  for (size_t i = 0; i < count; i++) {
     bool is_same = false;
-    if (last != nullptr) napi_strict_equals(env, buffer, last, &is_same);
-    buffers_.push_back(is_same ? buffers_.back() : std::span<const uint8_t>(Bytes(env, buffer)));
-    last = buffer;
+    if (i > 0) napi_strict_equals(env, values_[i], values_[i - 1], &is_same);
+    buffers_.push_back(is_same ? buffers_.back() : std::span<const uint8_t>(Bytes(env, values_[i])));
   }
   return true;
 }

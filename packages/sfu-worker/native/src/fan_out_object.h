@@ -21,6 +21,7 @@ class FanOutObject : public Napi::ObjectWrap<FanOutObject> {
   Napi::Value CloseChannel(const Napi::CallbackInfo& info);
   Napi::Value Forward(const Napi::CallbackInfo& info);
 
+  /// The only part of a call that may run JavaScript.
   bool ReadBuffers(napi_env env, napi_value buffers, size_t count);
 
   UdpSocketObject* socket_ = nullptr;
@@ -30,6 +31,7 @@ class FanOutObject : public Napi::ObjectWrap<FanOutObject> {
   std::span<double> counters_;
   std::span<double> call_;
   std::unique_ptr<FanOut> fan_out_;
+  std::vector<napi_value> values_;
   std::vector<std::span<const uint8_t>> buffers_;
 };
 

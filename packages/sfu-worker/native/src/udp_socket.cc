@@ -50,6 +50,10 @@ uint32_t SegmentSize(msghdr& header, uint32_t bytes) {
   return bytes;
 }
 
+uint32_t CountSegments(uint32_t bytes, uint32_t segment_bytes) {
+  return bytes == 0 ? 1 : (bytes + segment_bytes - 1) / segment_bytes;
+}
+
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
 
 }  // namespace
@@ -148,13 +152,13 @@ bool UdpSocket::SendQueued() {
     message.data = next.bytes.data() + next.sent;
     message.bytes = static_cast<uint32_t>(next.bytes.size() - next.sent);
     message.segment_bytes = next.segment_bytes;
-    message.segments = next.segment_bytes == 0 ? 1 : (message.bytes + next.segment_bytes - 1) / next.segment_bytes;
+    message.segments = CountSegments(message.bytes, next.segment_bytes);
     const Progress progress = SendSome(std::span(&message, 1));
     if (progress.messages == 0) {
       next.sent += progress.bytes;
       return false;
     }
-    queued_bytes_ -= next.bytes.size();
+    queued_bytes_ -= next.bytes.size() + sizeof(Queued);
     queue_.pop_front();
   }
   return true;
@@ -233,13 +237,15 @@ int UdpSocket::Call(mmsghdr* headers, size_t count) {
 
 void UdpSocket::Keep(Message& message, uint32_t from) {
   const uint32_t bytes = message.bytes - from;
-  if (fd_ < 0 || queued_bytes_ + bytes > queue_limit_) {
-    message.dropped = true;
+  // An empty datagram takes memory too.
+  if (fd_ < 0 || queued_bytes_ + bytes + sizeof(Queued) > queue_limit_) {
+    message.dropped_bytes = bytes;
+    message.dropped_segments = CountSegments(bytes, message.segment_bytes);
     return;
   }
   const uint8_t* data = message.data + from;
   queue_.push_back({*message.destination, std::vector<uint8_t>(data, data + bytes), 0, message.segment_bytes});
-  queued_bytes_ += bytes;
+  queued_bytes_ += bytes + sizeof(Queued);
 }
 
 }  // namespace shardcast

@@ -23,8 +23,9 @@ struct Message {
   uint32_t bytes = 0;
   uint32_t segment_bytes = 0;
   uint32_t segments = 0;
-  /// Out: neither sent nor kept, as the queue is full.
-  bool dropped = false;
+  /// Out: what was neither sent nor kept at the message's end, as the queue is full.
+  uint32_t dropped_bytes = 0;
+  uint32_t dropped_segments = 0;
 };
 
 /// A received datagram in `UdpSocket::memory`.
@@ -80,6 +81,7 @@ class UdpSocket {
   void Send(std::span<Message> messages);
   /// The kernel takes more. True when nothing is left.
   bool SendQueued();
+  /// Memory that is held for it.
   size_t queued_bytes() const { return queued_bytes_; }
   bool has_queued() const { return !queue_.empty(); }
 

@@ -29,10 +29,8 @@ void UdpSocketObject::Define(Napi::Env env, Napi::Object exports) {
                            InstanceMethod<&UdpSocketObject::Forget>("forget"),
                            InstanceMethod<&UdpSocketObject::Send>("send"),
                            InstanceMethod<&UdpSocketObject::Statistics>("statistics"),
-                           InstanceMethod<&UdpSocketObject::Close>("close"),
-                           InstanceAccessor<&UdpSocketObject::Port>("port"),
-                           InstanceAccessor<&UdpSocketObject::Family>("family"),
-                           InstanceAccessor<&UdpSocketObject::QueuedBytes>("queuedBytes")}));
+                           InstanceMethod<&UdpSocketObject::QueuedBytes>("queuedBytes"),
+                           InstanceMethod<&UdpSocketObject::Close>("close")}));
 }
 
 UdpSocketObject* UdpSocketObject::From(Napi::Env env, Napi::Value value) {
@@ -75,7 +73,12 @@ Napi::Error UdpSocketObject::Open(const Napi::CallbackInfo& info) {
   socket->UseMemory(slots);
   memory_ = Napi::Reference<Napi::Uint8Array>::New(memory.As<Napi::Uint8Array>(), 1);
   socket_ = std::move(socket);
-  napi_type_tag_object(env, info.This(), &kTag);
+  Napi::Object self = info.This().As<Napi::Object>();
+  napi_type_tag_object(env, self, &kTag);
+  // Values, not accessors: Node-API checks whose method is called on what, but not whose accessor.
+  self.DefineProperties({Napi::PropertyDescriptor::Value("port", Napi::Number::New(env, socket_->port()), napi_enumerable),
+                         Napi::PropertyDescriptor::Value(
+                             "family", Napi::Number::New(env, socket_->family() == AF_INET6 ? 6 : 4), napi_enumerable)});
   return {};
 }
 
@@ -128,7 +131,12 @@ void UdpSocketObject::OnReady(int status, int events) {
   if (status == 0 && (events & UV_READABLE) == 0) return;
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
-  on_readable_.MakeCallback(env.Global(), {}, *context_);
+  if (napi_make_callback(env, *context_, env.Global(), on_readable_.Value(), 0, nullptr, nullptr) != napi_pending_exception) {
+    return;
+  }
+  // As anything else that a loop's callback throws: to `uncaughtException`. A thread that is being ended has nothing to say.
+  napi_value error = nullptr;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
 /// (out): receives a lot and describes it in an Int32Array by offset, bytes, peer and message; how many there are.
@@ -199,7 +207,7 @@ Napi::Value UdpSocketObject::Send(const Napi::CallbackInfo& info) {
   message.segments = 1;
   socket_->Send(std::span(&message, 1));
   WatchQueue();
-  return Napi::Boolean::New(env, !message.dropped);
+  return Napi::Boolean::New(env, message.dropped_segments == 0);
 }
 
 /// (out): datagrams out, send errors, refusals of offload, truncated; and whether segments go out at once.
@@ -223,12 +231,6 @@ Napi::Value UdpSocketObject::Close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value UdpSocketObject::Port(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), socket_ ? socket_->port() : 0);
-}
-Napi::Value UdpSocketObject::Family(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), socket_ && socket_->family() == AF_INET6 ? 6 : 4);
-}
 Napi::Value UdpSocketObject::QueuedBytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), socket_ ? static_cast<double>(socket_->queued_bytes()) : 0);
 }

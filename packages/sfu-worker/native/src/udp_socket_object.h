@@ -30,8 +30,6 @@ class UdpSocketObject : public Napi::ObjectWrap<UdpSocketObject> {
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Statistics(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
-  Napi::Value Port(const Napi::CallbackInfo& info);
-  Napi::Value Family(const Napi::CallbackInfo& info);
   Napi::Value QueuedBytes(const Napi::CallbackInfo& info);
 
   Napi::Error Open(const Napi::CallbackInfo& info);

@@ -10,8 +10,6 @@ import type { PacketOpener } from '../session/srtp/session-keys.ts';
 export interface NativeUdpSocket {
   readonly port: number;
   readonly family: 4 | 6;
-  /** Kept back while the kernel takes no more. */
-  readonly queuedBytes: number;
   /** Calls back when datagrams wait. */
   start(onReadable: () => void): void;
   /** Describes a lot in `out`, four numbers each: offset in the memory, bytes, peer (0 a stranger), message. */
@@ -25,6 +23,8 @@ export interface NativeUdpSocket {
   send(bytes: Uint8Array, start: number, length: number, address: string, port: number): boolean;
   /** Fills `out` (5): datagrams out, send errors, refusals of offload, truncated, 1 when segments go out at once. */
   statistics(out: Float64Array): void;
+  /** Memory for what is kept back while the kernel takes no more. */
+  queuedBytes(): number;
   close(): void;
 }
 

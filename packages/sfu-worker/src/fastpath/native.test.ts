@@ -37,12 +37,8 @@ describe.skipIf('reason' in loaded)('the addon', () => {
   });
   afterAll(() => sink?.close());
 
-  function openNative(telemetry: Telemetry, counters: SharedArrayBuffer, table: LegTable) {
-    const socket = new NativeDatagramSocket(
-      addon,
-      { host: '127.0.0.1', port: 0, queueBytes: 1 << 20 },
-      { telemetry, log },
-    );
+  function openNative(telemetry: Telemetry, counters: SharedArrayBuffer, table: LegTable, host = '127.0.0.1') {
+    const socket = new NativeDatagramSocket(addon, { host, port: 0, queueBytes: 1 << 20 }, { telemetry, log });
     return { socket, path: new NativeFastPath({ addon, socket, sessionCounters: counters, legs: table, telemetry }) };
   }
 
@@ -81,6 +77,32 @@ describe.skipIf('reason' in loaded)('the addon', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test('sends a frame whose last packet is shorter, and one whose middle is, over IPv6 as it was', async () => {
+    const sink6 = createSocket('udp6');
+    const got: Buffer[] = [];
+    sink6.on('message', (datagram) => got.push(datagram));
+    sink6.bind(0, '::1');
+    await once(sink6, 'listening');
+    const telemetry = new Telemetry(Telemetry.allocate());
+    const counters = new SharedArrayBuffer(SESSION_DOUBLES * 8);
+    const table = new LegTable();
+    const { socket, path } = openNative(telemetry, counters, table, '::1');
+    expect(socket.family).toBe(6);
+    const spec = { profile: 7, out: 5, startAt: 0, timestampOffset: 9, payloadType: 96 } as const;
+    const group = makeLegs(path, table, counters, [spec], sink6.address().port);
+    path.setDestination(0, { address: '::1', port: sink6.address().port });
+    const sizes = [1165, 1165, 1165, 400, 1165, 1, 1165, 1166, 1166];
+    const packets = sizes.map((bytes) => ({ bytes, step: 1, timestamp: 7, flags: 0 as const }));
+    expect(path.forward(batchOf(packets), group, 1)).toBe(sizes.length);
+    await vi.waitFor(() => expect(got.length).toBe(sizes.length), { interval: 1 });
+    expect(got.map((datagram) => datagram.length - 12 - 16)).toEqual(sizes);
+    expect(got.map((datagram) => datagram.readUInt16BE(2))).toEqual(
+      sizes.map((_, i) => (got[0]?.readUInt16BE(2) ?? 0) + i),
+    );
+    socket.close();
+    sink6.close();
   });
 
   test.each([1, 7] as const)('opens what it was sent under profile %i, and nothing that was changed', (profile) => {
@@ -176,6 +198,37 @@ describe.skipIf('reason' in loaded)('the addon', () => {
     );
     socket.close();
     call[CALL.PACKETS] = call[CALL.LEGS] = 1;
-    expect(fanOut.forward(new Uint8Array(100), [], new Float64Array(8), new Int32Array(1), undefined)).toBe(true);
+    const rest = [new Float64Array(8), new Int32Array(1), undefined] as const;
+    expect(fanOut.forward(new Uint8Array(100), [Buffer.alloc(1)], ...rest)).toBe(true);
+    expect(fanOut.forward(new Uint8Array(100), [], ...rest)).toBe(false);
+  });
+
+  test('looks memory up after a buffer list had its say: what a getter takes away is not touched', () => {
+    const { socket } = openNative(
+      new Telemetry(Telemetry.allocate()),
+      new SharedArrayBuffer(SESSION_DOUBLES * 8),
+      new LegTable(),
+    );
+    const call = new Float64Array(new SharedArrayBuffer(CALL.DOUBLES * 8));
+    const counters = new Float64Array(new SharedArrayBuffer(24 * 8));
+    const fanOut = new addon.FanOut(socket.native, counters, call);
+    const columns = new Uint8Array(100);
+    const buffers = [Buffer.alloc(0)];
+    Object.defineProperty(buffers, 0, {
+      get: () => {
+        structuredClone(columns.buffer, { transfer: [columns.buffer] });
+        return Buffer.alloc(8);
+      },
+    });
+    call[CALL.PACKETS] = call[CALL.LEGS] = 1;
+    expect(fanOut.forward(columns, buffers, new Float64Array(8), new Int32Array(1), undefined)).toBe(false);
+    socket.close();
+  });
+
+  test('has no accessor, whose receiver nobody would check', () => {
+    for (const { prototype } of [addon.UdpSocket, addon.FanOut, addon.SrtpOpener]) {
+      for (const [name, { get, set }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+        expect([name, get, set]).toEqual([name, undefined, undefined]);
+    }
   });
 });

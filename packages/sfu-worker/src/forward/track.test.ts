@@ -278,6 +278,29 @@ test('a viewer who lost its picture gets the GOP again from the cache, forward i
   }
 });
 
+test('a viewer who lost packets to a full socket gets nothing before the next keyframe, and all from there on', () => {
+  const { track, telemetry, keyframesWanted } = makeTrack();
+  const viewer = makeViewer();
+  track.viewers.add(viewer.leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
+  feed(track, 40, rtp(2, 3600, nal(SLICE, 50), true));
+  const wanted = keyframesWanted();
+  plain.queued = 1; // no slot comes back
+  let sequence = 3;
+  while (telemetry.counters[WORKER.droppedNoSlot] === 0 && sequence < 100) {
+    feed(track, sequence * 40, rtp(sequence, sequence * 3600, nal(SLICE, 51), true));
+    sequence++;
+  }
+  expect(keyframesWanted()).toBe(wanted + 1);
+  plain.queued = 0;
+  const before = viewer.received.length;
+  feed(track, 4000, rtp(sequence, 360_000, nal(SLICE, 52), true)); // of no use to a decoder
+  feed(track, 4040, rtp(sequence + 1, 363_600, nal(IDR, 81), true));
+  feed(track, 4080, rtp(sequence + 2, 367_200, nal(SLICE, 53), true));
+  expect(viewer.received.slice(before).map(({ payload }) => payload.length)).toEqual([81, 53]);
+  expect(telemetry.counters[WORKER.droppedNoSlot]).toBe(1);
+});
+
 test('a viewer who leaves gets nothing more', () => {
   const { track } = makeTrack();
   const viewer = makeViewer();

@@ -1,0 +1,256 @@
+// Calls everything that the addon exports with whatever JavaScript can pass: other types, detached, shared, resizable and
+// odd views, other receivers, getters that take memory away. A wrong access is the sanitizer's to find; here it only must
+// not end the process.
+//
+//   node --expose-gc calls.cjs <addon> <seconds> <seed>
+const { Worker, isMainThread, workerData } = require('node:worker_threads');
+
+/** @param {number} state @returns {(limit: number) => number} whole numbers of [0, limit) (mulberry32) */
+function randomFrom(state) {
+  let at = state >>> 0;
+  return (limit) => {
+    at = (at + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(at ^ (at >>> 15), at | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  };
+}
+
+function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @type {number} */ seed) {
+  const addon = require(path);
+  const below = randomFrom(seed);
+  const of = (/** @type {any[]} */ values) => values[below(values.length)];
+  const memory = (/** @type {number} */ bytes) =>
+    of([
+      () => new ArrayBuffer(bytes),
+      () => new SharedArrayBuffer(bytes),
+      // @ts-expect-error: newer than the types
+      () => new ArrayBuffer(bytes, { maxByteLength: bytes * 2 + 8 }),
+      // @ts-expect-error: newer than the types
+      () => new SharedArrayBuffer(bytes, { maxByteLength: bytes * 2 + 8 }),
+    ])();
+  /** Views by kind: of the memory's length, of its middle, at odd offsets; some of memory that is gone or smaller by now. */
+  const view = (/** @type {number} */ bytes) => {
+    const Kind = of([
+      Uint8Array,
+      Uint8Array,
+      Float64Array,
+      Float64Array,
+      Int32Array,
+      Int32Array,
+      Int8Array,
+      Uint16Array,
+      BigInt64Array,
+    ]);
+    const buffer = memory(Math.ceil(bytes / 8) * 8);
+    const size = Kind.BYTES_PER_ELEMENT;
+    const from = below(2) ? 0 : below(Math.floor(buffer.byteLength / size) + 1) * size;
+    const made = below(2)
+      ? new Kind(buffer, from)
+      : new Kind(buffer, from, below((buffer.byteLength - from) / size + 1));
+    const fate = below(8);
+    if (fate === 0 && buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+    // @ts-expect-error: newer than the types
+    if (fate === 1 && buffer instanceof ArrayBuffer && buffer.resizable) buffer.resize(below(buffer.byteLength + 1));
+    // @ts-expect-error: newer than the types
+    if (fate === 2 && !(buffer instanceof ArrayBuffer) && buffer.growable) buffer.grow(buffer.byteLength + 8);
+    if (made.length > 0 && fate > 3 && made instanceof Float64Array) {
+      for (let i = 0; i < made.length; i++) made[i] = number();
+    }
+    return made;
+  };
+  const number = () =>
+    of([
+      0,
+      1,
+      2,
+      7,
+      8,
+      16,
+      64,
+      96,
+      127,
+      128,
+      255,
+      1200,
+      65_535,
+      65_536,
+      2 ** 31,
+      2 ** 32 - 1,
+      2 ** 32,
+      2 ** 48 - 1,
+      2 ** 53,
+      -1,
+      -0,
+      0.5,
+      NaN,
+      Infinity,
+      -Infinity,
+      1e300,
+    ]);
+  const text = () =>
+    of([
+      '127.0.0.1',
+      '::1',
+      '::ffff:127.0.0.1',
+      'fe80::1%lo',
+      '',
+      '\0',
+      '127.0.0.1\0x',
+      '\ud800',
+      'x'.repeat(100_000),
+      '%'.repeat(300),
+      ':',
+    ]);
+  /** @type {() => any} */
+  const junk = () =>
+    of([
+      number,
+      number,
+      text,
+      text,
+      () => view(of([0, 1, 12, 16, 20, 64, 256, 1500, 4096])),
+      () => view(of([0, 1, 12, 16, 20, 64, 256, 1500, 4096])),
+      () => Buffer.alloc(below(2000)),
+      () => new DataView(memory(64)),
+      () => memory(64),
+      () => undefined,
+      () => null,
+      () => true,
+      () => 10n,
+      () => Symbol('x'),
+      () => ({}),
+      () => [],
+      () => () => {},
+      () => new Proxy([], {}),
+      () => [Buffer.alloc(8), undefined, Buffer.alloc(1500)],
+      () => of(objects),
+      () => Object.create(of(objects)),
+    ])();
+  const open = (/** @type {object} */ more = {}) =>
+    new addon.UdpSocket({
+      host: '127.0.0.1',
+      port: 0,
+      bufferBytes: 65_536,
+      queueBytes: 65_536,
+      offload: true,
+      memory: new Uint8Array(16 * 65_536),
+      ...more,
+    });
+  const counters = new Float64Array(new SharedArrayBuffer(8 * 64));
+  const call = new Float64Array(new SharedArrayBuffer(8 * addon.layout.callDoubles));
+  const socket = open();
+  const fanOut = new addon.FanOut(socket, counters, call);
+  const opener = new addon.SrtpOpener(7, Buffer.alloc(16), Buffer.alloc(20), Buffer.alloc(12));
+  const closed = open();
+  closed.close();
+  /** @type {any[]} */
+  const objects = [socket, fanOut, opener, closed];
+  const keys = [Buffer.alloc(16, 1), Buffer.alloc(20, 2), Buffer.alloc(12, 3)];
+  fanOut.setDestination(fanOut.openChannel(7, ...keys), '127.0.0.1', socket.port);
+  const methods = [addon.UdpSocket, addon.FanOut, addon.SrtpOpener].flatMap(({ prototype }) =>
+    Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value, get, set }]) =>
+      // Started below, once: the loop would keep the process.
+      ['constructor', 'start', 'close'].includes(name)
+        ? []
+        : [value, get, set].filter((each) => typeof each === 'function'),
+    ),
+  );
+  const attempt = (/** @type {() => unknown} */ action) => {
+    try {
+      return action();
+    } catch {
+      return undefined; // an exception is an answer
+    }
+  };
+  const packetBytes = addon.layout.batchPacketBytes;
+  /** A call that would be right but for some arguments. */
+  const forward = () => {
+    const capacity = 1 + below(4);
+    const columns = new Uint8Array(capacity * packetBytes);
+    const ends = new Int32Array(columns.buffer, 20 * capacity, capacity);
+    const times = new Float64Array(columns.buffer, 0, 2 * capacity);
+    for (let i = 0; i < capacity; i++) ends[i] = below(1500);
+    for (let i = 0; i < 2 * capacity; i++) times[i] = below(8) ? i : number();
+    const payloads = Array.from({ length: capacity }, () => Buffer.allocUnsafeSlow(below(1500)));
+    const rows = new Float64Array(8 * 3);
+    const ids = Int32Array.of(0, 1, 2, below(8) ? 0 : -1);
+    for (let i = 0; i < 24; i++) rows[i] = below(3) ? 0 : number();
+    /** @type {any[]} */
+    const given = [
+      columns,
+      below(2) ? payloads : payloads[0],
+      rows,
+      ids,
+      below(2) ? undefined : new Float64Array(capacity),
+    ];
+    if (below(64) === 0) {
+      // Takes memory away that the call may have looked at already, and frees it.
+      const victim = of([columns, rows, ids, payloads[0]]);
+      Object.defineProperty(payloads, below(capacity), {
+        get: () => {
+          structuredClone(victim.buffer, { transfer: [victim.buffer] });
+          globalThis.gc?.();
+          return Buffer.alloc(1500);
+        },
+      });
+    }
+    if (below(2)) given[below(given.length)] = junk();
+    call[addon.layout.callPackets] = below(8) ? capacity : number();
+    call[addon.layout.callLegs] = below(8) ? 4 : number();
+    call[addon.layout.callNowMs] = number();
+    fanOut.forward(...given);
+  };
+  const out = new Int32Array(16 * 64 * 4);
+  socket.start(() => socket.receive(out));
+  const end = Date.now() + seconds * 1000;
+  let calls = 0;
+  const turn = () => {
+    for (let i = 0; i < 500; i++, calls++) {
+      attempt(forward);
+      attempt(() =>
+        Reflect.apply(of(methods), below(4) ? of(objects) : junk(), Array.from({ length: below(8) }, junk)),
+      );
+      attempt(() =>
+        Reflect.apply(
+          fanOut.openChannel,
+          fanOut,
+          [of([1, 7, number()]), ...keys].map((each) => (below(4) ? each : junk())),
+        ),
+      );
+      attempt(() =>
+        Reflect.apply(opener.unprotect, opener, [view(1500), below(20), below(1600), below(20), below(9), below(9)]),
+      );
+      attempt(() => fanOut.closeChannel(1 + below(300)));
+      attempt(() => addon.duplicateDescriptor(of([-1, NaN, undefined, {}, 2 ** 31])));
+      if (below(16) === 0) {
+        attempt(() =>
+          Reflect.construct(of([addon.UdpSocket, addon.FanOut, addon.SrtpOpener]), [junk(), junk(), junk(), junk()]),
+        );
+        attempt(() => Reflect.construct(addon.FanOut, [socket, view(512), view(512)], of([addon.UdpSocket, Object])));
+        attempt(() =>
+          open({ [of(['host', 'port', 'bufferBytes', 'queueBytes', 'offload', 'memory'])]: junk() }).close(),
+        );
+        attempt(() => addon.UdpSocket(junk()));
+      }
+    }
+    if (Date.now() < end) return void setImmediate(turn);
+    socket.close();
+    if (isMainThread) console.log(`${calls} turns of calls, seed ${seed}`);
+  };
+  turn();
+}
+
+const [path, seconds, seed] = isMainThread ? process.argv.slice(2) : workerData;
+fuzz(path, Number(seconds), Number(seed));
+// Other threads have addons of their own, and are ended in the middle.
+if (isMainThread) {
+  let next = Number(seed);
+  const spawn = () => {
+    const worker = new Worker(__filename, { workerData: [path, 3600, ++next] });
+    worker.on('exit', () => Date.now() < end && spawn());
+    setTimeout(() => worker.terminate(), 400 + (next % 7) * 13);
+  };
+  const end = Date.now() + Number(seconds) * 1000;
+  spawn();
+}
