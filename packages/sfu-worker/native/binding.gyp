@@ -9,6 +9,8 @@
         "src/fan_out_object.cc",
         "src/srtp_cipher.cc",
         "src/srtp_object.cc",
+        "src/stream_socket.cc",
+        "src/stream_socket_object.cc",
         "src/udp_socket.cc",
         "src/udp_socket_object.cc"
       ],

@@ -17,6 +17,7 @@ import { monotonicEpochMs } from './clock.ts';
 import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
 import { type SelectedPath, selectFastPath } from './fastpath/select.ts';
+import { usableAddon } from './fastpath/usable-addon.ts';
 import type { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
@@ -25,8 +26,7 @@ import { FileSource } from './ingress/file/file-source.ts';
 import {
   adoptRtspPublisher,
   type ByteConnection,
-  NetConnection,
-  portConnection,
+  Connections,
   RtspPullSource,
   UdpPairs,
 } from './ingress/rtsp/index.ts';
@@ -66,6 +66,7 @@ export class ShardWorker {
   readonly #log: WorkerLog;
   readonly #guard: Guard;
   readonly #commons = new TrackCommons();
+  readonly #connections: Connections;
   readonly #udpPairs = new UdpPairs();
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
@@ -127,6 +128,8 @@ export class ShardWorker {
       legs: this.#commons.legs,
       sessionCounters: boot.sessionCounters,
     });
+    const native = usableAddon(settings);
+    this.#connections = new Connections('addon' in native ? native.addon : undefined);
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
     this.#streamCpu = new StreamCpu(telemetry);
@@ -346,7 +349,7 @@ export class ShardWorker {
           guard: this.#guard,
           readTimeoutMs: settings.readTimeoutMs,
           dial: (host, port, onConnect) => {
-            const connection = NetConnection.dial(host, port, () => {
+            const connection = this.#connections.dial(host, port, () => {
               onConnect();
               this.#blameReads(connection, stream);
             });
@@ -368,7 +371,7 @@ export class ShardWorker {
 
   #adoptRtsp({ path, session, remote, carrier }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
     const stream = this.#stream(path);
-    const connection = carrier.type === 'relay' ? portConnection(carrier.port, remote) : NetConnection.adopt(carrier);
+    const connection = this.#connections.adopt(carrier, remote);
     try {
       const publisher = adoptRtspPublisher({
         connection,

@@ -9,6 +9,7 @@
 #include "fan_out_object.h"
 #include "layout.h"
 #include "srtp_object.h"
+#include "stream_socket_object.h"
 #include "udp_socket_object.h"
 
 namespace shardcast {
@@ -61,6 +62,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   UdpSocketObject::Define(env, exports);
   FanOutObject::Define(env, exports);
   SrtpObject::Define(env, exports);
+  StreamSocketObject::Define(env, exports);
   exports.Set("layout", DescribeLayout(env));
   exports.Set("duplicateDescriptor", Napi::Function::New(env, DuplicateDescriptor, "duplicateDescriptor"));
   return exports;

@@ -58,6 +58,29 @@ export interface NativeFanOut {
   ): boolean;
 }
 
+/** A connected TCP socket on the event loop of the thread that makes it. */
+export interface NativeStreamSocket {
+  /** IP literals; empty when the connection is gone. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** Sends from `start` on. @returns what the kernel took, maybe 0, or a negative errno */
+  send(bytes: Uint8Array, start: number): number;
+  /** What is called back for; only reads at first. */
+  watch(reads: boolean, writes: boolean): void;
+  close(): void;
+}
+
+export type NativeStreamSocketOptions = {
+  readonly descriptor: number;
+  /** Of a `DescriptorClaim`: taken in one step with the descriptor. */
+  readonly claim: Int32Array;
+  /** Where reads go. */
+  readonly memory: Uint8Array;
+  /** Once a turn of the loop: bytes in the memory, 0 at the peer's end, a negative errno. */
+  readonly onRead: (bytes: number) => void;
+  readonly onWritable: () => void;
+};
+
 /** The addon's exports (native/src/addon.cc). */
 export interface NativeAddon {
   readonly UdpSocket: new (options: NativeUdpSocketOptions) => NativeUdpSocket;
@@ -73,6 +96,10 @@ export interface NativeAddon {
     authentication: Uint8Array,
     salt: Uint8Array,
   ) => PacketOpener;
+  /** @throws Error when the descriptor was withdrawn or is none of a TCP socket: it is not taken then. */
+  readonly StreamSocket: new (
+    options: NativeStreamSocketOptions,
+  ) => NativeStreamSocket;
   readonly layout: Readonly<Record<string, number>>;
   /** A second descriptor of the same socket, for another thread. @throws Error when there is none to copy */
   duplicateDescriptor(descriptor: number): number;

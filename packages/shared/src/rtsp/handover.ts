@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import { z } from 'zod';
 
@@ -11,12 +12,13 @@ const OWNER = { MAIN: 0, WORKER: 1, NOBODY: 2 } as const;
 export class DescriptorClaim {
   /** Goes along with the descriptor. */
   readonly memory: SharedArrayBuffer;
-  readonly #owner: Int32Array;
+  /** A view of it, for the addon, which takes a descriptor in one step with its socket. */
+  readonly owner: Int32Array;
 
   /** @param memory of the other side's claim; a new one, owned by main, without it */
   constructor(memory = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)) {
     this.memory = memory;
-    this.#owner = new Int32Array(memory);
+    this.owner = new Int32Array(memory);
   }
 
   /** Worker: the descriptor is its own from here on. False when main has withdrawn it. */
@@ -35,7 +37,7 @@ export class DescriptorClaim {
   }
 
   #pass(from: number, to: number): boolean {
-    return Atomics.compareExchange(this.#owner, 0, from, to) === from;
+    return Atomics.compareExchange(this.owner, 0, from, to) === from;
   }
 }
 
@@ -56,3 +58,16 @@ export const RtspCarrier = z.discriminatedUnion('type', [
   }),
 ]);
 export type RtspCarrier = z.infer<typeof RtspCarrier>;
+
+/** What there is of a connected TCP socket's handle in every version of Node, undocumented as it is. */
+export type SocketHandle = { readonly fd: number; readStop(): unknown };
+
+/** @returns undefined when the socket is closed, or its handle is not as expected */
+export function socketHandle(socket: Socket): SocketHandle | undefined {
+  if (socket.destroyed || !('_handle' in socket)) return undefined;
+  const handle = socket._handle;
+  if (typeof handle !== 'object' || handle === null || !('fd' in handle) || !('readStop' in handle)) return undefined;
+  const { fd, readStop } = handle;
+  if (typeof fd !== 'number' || fd < 0 || typeof readStop !== 'function') return undefined;
+  return { fd, readStop: () => readStop.call(handle) };
+}

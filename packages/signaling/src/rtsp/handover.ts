@@ -1,12 +1,9 @@
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { DescriptorClaim, type RtspCarrier } from '@shardcast/shared';
+import { DescriptorClaim, type RtspCarrier, socketHandle } from '@shardcast/shared';
 
 /** A second descriptor of the same open socket. @throws Error when there is none to copy */
 export type DuplicateDescriptor = (descriptor: number) => number;
-
-/** What there is of a connected TCP socket's handle in every version of Node, undocumented as it is. */
-type Handle = { readonly fd: number; readStop(): unknown };
 
 /**
  * Gives a connection's socket to a worker by a second descriptor, since a handle cannot move between threads and two on one
@@ -30,7 +27,7 @@ export class SocketHandover {
    * @returns undefined when it cannot be handed over, and is as it was
    */
   static begin(socket: Socket, duplicate: DuplicateDescriptor, first: readonly Buffer[]): SocketHandover | undefined {
-    const handle = handleOf(socket);
+    const handle = socketHandle(socket);
     // What is still to be sent must come before all that the worker sends.
     if (handle === undefined || socket.writableLength > 0) return undefined;
     let descriptor: number;
@@ -49,13 +46,4 @@ export class SocketHandover {
   withdraw(): void {
     if (this.#claim.withdraw()) closeSync(this.carrier.descriptor);
   }
-}
-
-function handleOf(socket: Socket): Handle | undefined {
-  if (socket.destroyed || !('_handle' in socket)) return undefined;
-  const handle = socket._handle;
-  if (typeof handle !== 'object' || handle === null || !('fd' in handle) || !('readStop' in handle)) return undefined;
-  const { fd, readStop } = handle;
-  if (typeof fd !== 'number' || fd < 0 || typeof readStop !== 'function') return undefined;
-  return { fd, readStop: () => readStop.call(handle) };
 }

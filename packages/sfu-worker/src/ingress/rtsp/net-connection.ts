@@ -1,23 +1,16 @@
 import { connect, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, ShardcastError } from '@shardcast/shared';
-import { type ByteConnection, plainAddress } from './byte-connection.ts';
+import {
+  type ByteConnection,
+  describeFailure,
+  ENDED_BY_PEER,
+  LINGER_MS,
+  NOT_READ,
+  plainAddress,
+  readBuffer,
+} from './byte-connection.ts';
 
-/** What a read takes at most: some milliseconds of a fast camera, so that a read is a good batch. */
-const READ_BYTES = 128 * 1024;
-/** How long a closed connection may take to send its last bytes. */
-const LINGER_MS = 2000;
-
-/**
- * All sockets of the thread read into it: each read is handed on and done with before the next begins, on every platform,
- * since Node waits for readiness before it asks for memory. So a camera costs no read buffer.
- */
-let shared: Buffer | undefined;
-function readBuffer(): Buffer {
-  shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
-  return shared;
-}
-
-/** A connection whose socket this thread holds. */
+/** A connection over a socket of Node. */
 export class NetConnection implements ByteConnection {
   onBytes: (buffer: Buffer, start: number, end: number) => void = () => undefined;
   onClose: (reason: string) => void = () => undefined;
@@ -89,7 +82,7 @@ export class NetConnection implements ByteConnection {
     const socket = this.#socket;
     if (this.#isClosed || socket === undefined) return;
     socket.write(bytes);
-    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error('the peer does not read its answers'));
+    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error(NOT_READ));
   }
 
   close(): void {
@@ -126,9 +119,9 @@ export class NetConnection implements ByteConnection {
 
   #attach(socket: Socket): void {
     this.#socket = socket;
-    let reason = 'the peer closed the connection';
+    let reason = ENDED_BY_PEER;
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      reason = describe(error);
+      reason = describeFailure(error);
     });
     socket.on('close', () => {
       this.#beginWithFirst();
@@ -142,22 +135,4 @@ export class NetConnection implements ByteConnection {
     this.#remoteAddress = plainAddress(socket.remoteAddress);
     this.#localAddress = plainAddress(socket.localAddress);
   }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  ENOTFOUND: 'host name not found',
-  EAI_AGAIN: 'host name could not be looked up',
-  ETIMEDOUT: 'connection timed out',
-  EPIPE: 'connection reset',
-};
-
-/** In words that are the same each time: addresses and ports would make each failure look new. */
-function describe(error: NodeJS.ErrnoException): string {
-  const [first] = error instanceof AggregateError ? error.errors : [];
-  const code = error.code ?? (first instanceof Error && 'code' in first ? String(first.code) : undefined);
-  return code === undefined ? error.message : (REASONS[code] ?? code);
 }

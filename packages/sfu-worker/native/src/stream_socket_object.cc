@@ -1,0 +1,154 @@
+#include "stream_socket_object.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "arguments.h"
+
+namespace shardcast {
+namespace {
+
+/// Values of a `DescriptorClaim` (shared/rtsp/handover.ts).
+constexpr int32_t kMains = 0;
+constexpr int32_t kWorkers = 1;
+
+bool Pass(int32_t& owner, int32_t from, int32_t to) {
+  return std::atomic_ref<int32_t>(owner).compare_exchange_strong(from, to);
+}
+
+}  // namespace
+
+void StreamSocketObject::Define(Napi::Env env, Napi::Object exports) {
+  exports.Set("StreamSocket",
+              DefineClass(env, "StreamSocket",
+                          {InstanceMethod<&StreamSocketObject::Send>("send"),
+                           InstanceMethod<&StreamSocketObject::Watch>("watch"),
+                           InstanceMethod<&StreamSocketObject::Close>("close"),
+                           InstanceAccessor<&StreamSocketObject::RemoteAddress>("remoteAddress"),
+                           InstanceAccessor<&StreamSocketObject::LocalAddress>("localAddress")}));
+}
+
+/// ({ descriptor, claim, memory, onRead, onWritable }): takes the descriptor over, or throws and does not.
+StreamSocketObject::StreamSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamSocketObject>(info) {
+  const Napi::Error error = Open(info);
+  if (!error.IsEmpty()) error.ThrowAsJavaScriptException();
+}
+
+Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsObject()) return Napi::TypeError::New(env, "options are missing");
+  const Napi::Object options = info[0].As<Napi::Object>();
+  const auto descriptor = Whole(env, options.Get("descriptor"), 0x7fffffff);
+  const std::span<int32_t> claim = Ints(env, options.Get("claim"));
+  const Napi::Value memory = options.Get("memory");
+  const Napi::Value on_read = options.Get("onRead");
+  const Napi::Value on_writable = options.Get("onWritable");
+  uv_loop_t* loop = nullptr;
+  if (!descriptor || claim.empty() || Bytes(env, memory).empty() || !on_read.IsFunction() ||
+      !on_writable.IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
+    return Napi::TypeError::New(env, "options are malformed");
+  }
+  const int fd = static_cast<int>(*descriptor);
+  // The thread can be ended between any two lines of JavaScript, but not in here: what is taken will be closed.
+  if (!Pass(claim[0], kMains, kWorkers)) return Napi::Error::New(env, "the descriptor was withdrawn");
+  poll_ = new uv_poll_t;
+  if (!StreamSocket::Prepare(fd) || uv_poll_init(loop, poll_, fd) != 0) {
+    delete poll_;
+    poll_ = nullptr;
+    Pass(claim[0], kWorkers, kMains);
+    return Napi::Error::New(env, "the descriptor is no TCP socket that can be watched");
+  }
+  poll_->data = this;
+  socket_ = std::make_unique<StreamSocket>(fd);
+  memory_ = Napi::Reference<Napi::Uint8Array>::New(memory.As<Napi::Uint8Array>(), 1);
+  on_read_ = Napi::Persistent(on_read.As<Napi::Function>());
+  on_writable_ = Napi::Persistent(on_writable.As<Napi::Function>());
+  context_ = std::make_unique<Napi::AsyncContext>(env, "ShardcastStreamSocket");
+  // A thread that is terminated closes its handles before its loop goes.
+  napi_add_async_cleanup_hook(
+      env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<StreamSocketObject*>(self)->CloseNow(); }, this,
+      &cleanup_);
+  Ref();  // not to be collected while it is open
+  Poll(UV_READABLE);
+  return {};
+}
+
+StreamSocketObject::~StreamSocketObject() { CloseNow(); }
+
+void StreamSocketObject::Poll(int events) {
+  uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int ready) {
+    if (poll->data != nullptr) static_cast<StreamSocketObject*>(poll->data)->OnReady(status, ready);
+  });
+}
+
+/// One read a turn of the loop, whatever there is: a peer that floods must not keep the others waiting.
+void StreamSocketObject::OnReady(int status, int events) {
+  Napi::Env env = Env();
+  Napi::HandleScope scope(env);
+  if ((events & UV_WRITABLE) != 0) on_writable_.MakeCallback(env.Global(), {}, *context_);
+  if (poll_ == nullptr || (status == 0 && (events & UV_READABLE) == 0)) return;
+  ptrdiff_t received = socket_->Receive(Bytes(env, memory_.Value()));
+  if (received == -EAGAIN && status == 0) return;
+  if (received == -EAGAIN) received = status;  // libuv gave up on it
+  napi_value bytes;
+  napi_create_int32(env, static_cast<int32_t>(received), &bytes);
+  on_read_.MakeCallback(env.Global(), {bytes}, *context_);
+}
+
+/// (bytes, start): how many of them the kernel took, or a negative errno.
+Napi::Value StreamSocketObject::Send(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::span<uint8_t> bytes = info.Length() > 0 ? Bytes(env, info[0]) : std::span<uint8_t>();
+  const auto start = info.Length() > 1 ? Whole(env, info[1], static_cast<double>(bytes.size())) : std::nullopt;
+  if (!socket_ || !start) return Napi::Number::New(env, -EPIPE);
+  return Napi::Number::New(env, static_cast<double>(socket_->Send(bytes.subspan(static_cast<size_t>(*start)))));
+}
+
+/// (isRead, isWrite): what to call back for.
+Napi::Value StreamSocketObject::Watch(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (poll_ == nullptr || info.Length() < 2) return env.Undefined();
+  const int events = (info[0].ToBoolean() ? UV_READABLE : 0) | (info[1].ToBoolean() ? UV_WRITABLE : 0);
+  if (events == 0) {
+    uv_poll_stop(poll_);
+  } else {
+    Poll(events);
+  }
+  return env.Undefined();
+}
+
+Napi::Value StreamSocketObject::Close(const Napi::CallbackInfo& info) {
+  const bool was_open = poll_ != nullptr;
+  CloseNow();
+  if (was_open) Unref();
+  return info.Env().Undefined();
+}
+
+Napi::Value StreamSocketObject::RemoteAddress(const Napi::CallbackInfo& info) {
+  const auto address = socket_ ? socket_->Peer() : std::nullopt;
+  return Napi::String::New(info.Env(), address ? address->Literal() : "");
+}
+
+Napi::Value StreamSocketObject::LocalAddress(const Napi::CallbackInfo& info) {
+  const auto address = socket_ ? socket_->Local() : std::nullopt;
+  return Napi::String::New(info.Env(), address ? address->Literal() : "");
+}
+
+void StreamSocketObject::CloseNow() {
+  if (poll_ != nullptr) {
+    // The descriptor is closed after libuv let go of it: another one of the same socket may live on.
+    uv_poll_stop(poll_);
+    poll_->data = nullptr;
+    uv_close(reinterpret_cast<uv_handle_t*>(poll_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+    poll_ = nullptr;
+  }
+  if (cleanup_ != nullptr) {
+    napi_remove_async_cleanup_hook(cleanup_);
+    cleanup_ = nullptr;
+  }
+  if (socket_) socket_->Close();
+}
+
+}  // namespace shardcast

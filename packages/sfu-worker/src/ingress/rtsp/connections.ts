@@ -1,0 +1,30 @@
+import type { RtspCarrier } from '@shardcast/shared';
+import type { ByteConnection } from './byte-connection.ts';
+import { NetConnection } from './net-connection.ts';
+import { PolledConnection, type StreamAddon } from './polled-connection.ts';
+import { portConnection } from './port-connection.ts';
+
+/** Makes a worker's RTSP connections, over the addon's sockets where it serves. */
+export class Connections {
+  readonly #addon: StreamAddon | undefined;
+
+  constructor(addon: StreamAddon | undefined) {
+    this.#addon = addon;
+  }
+
+  /** Connects; `onConnect` says when. A failure comes as `onClose`. */
+  dial(host: string, port: number, onConnect: () => void): ByteConnection {
+    if (this.#addon === undefined) return NetConnection.dial(host, port, onConnect);
+    return PolledConnection.dial(this.#addon, host, port, onConnect);
+  }
+
+  /**
+   * What main accepted and hands over.
+   * @param remote the peer as `address:port`, `[address]:port` or `address`
+   * @throws Error when a descriptor was withdrawn, or is none of a socket: it is not taken then
+   */
+  adopt(carrier: RtspCarrier, remote: string): ByteConnection {
+    if (carrier.type === 'relay') return portConnection(carrier.port, remote);
+    return this.#addon === undefined ? NetConnection.adopt(carrier) : PolledConnection.adopt(this.#addon, carrier);
+  }
+}
