@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'; // the global of that name is looked up anew each time
+
 /** A getter, and asked for with every packet that is read. */
 const ORIGIN_MS = performance.timeOrigin;
 

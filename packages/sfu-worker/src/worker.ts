@@ -27,6 +27,7 @@ import {
   adoptRtspPublisher,
   type ByteConnection,
   Connections,
+  nativePairSockets,
   RtspPullSource,
   UdpPairs,
 } from './ingress/rtsp/index.ts';
@@ -67,7 +68,7 @@ export class ShardWorker {
   readonly #guard: Guard;
   readonly #commons = new TrackCommons();
   readonly #connections: Connections;
-  readonly #udpPairs = new UdpPairs();
+  readonly #udpPairs: UdpPairs;
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
   readonly #sessions = new Map<string, Session>();
@@ -128,8 +129,10 @@ export class ShardWorker {
       legs: this.#commons.legs,
       sessionCounters: boot.sessionCounters,
     });
-    const native = usableAddon(settings);
-    this.#connections = new Connections('addon' in native ? native.addon : undefined);
+    const loaded = usableAddon(settings);
+    const addon = 'addon' in loaded ? loaded.addon : undefined;
+    this.#connections = new Connections(addon);
+    this.#udpPairs = new UdpPairs(undefined, addon && nativePairSockets(addon, { telemetry, log }));
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
     this.#streamCpu = new StreamCpu(telemetry);

@@ -18,6 +18,10 @@ export type NativeSocketOptions = {
   readonly port: number;
   /** Kept back at most while the kernel takes no more. */
   readonly queueBytes: number;
+  /** Of the kernel, in and out. */
+  readonly bufferBytes?: number;
+  /** RECEIVE_BYTES for datagrams, which may serve more than one socket of a thread. */
+  readonly memory?: Buffer;
 };
 
 /** The addon's socket: many datagrams a system call, into memory that is used again. */
@@ -27,7 +31,7 @@ export class NativeDatagramSocket implements DatagramSocket {
   /** For `FanOut`, which sends on it. */
   readonly native: NativeUdpSocket;
   readonly #context: DatagramSocketContext;
-  readonly #memory = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  readonly #memory: Buffer;
   readonly #received = new Int32Array(RECEIVE_DATAGRAMS * FIELDS);
   readonly #statistics = new Float64Array(5);
   /** By peer number; 0 is a stranger. */
@@ -41,9 +45,10 @@ export class NativeDatagramSocket implements DatagramSocket {
   /** @throws the bind's error, with its `code`. */
   constructor(addon: NativeAddon, options: NativeSocketOptions, context: DatagramSocketContext) {
     this.#context = context;
+    this.#memory = options.memory ?? Buffer.allocUnsafeSlow(RECEIVE_BYTES);
     this.native = new addon.UdpSocket({
-      ...options,
       bufferBytes: SOCKET_BUFFER_BYTES,
+      ...options,
       offload: true,
       memory: this.#memory,
     });

@@ -1,3 +1,4 @@
+import { type OpenPairSocket, openNodePairSocket } from './pair-socket.ts';
 import { UdpPair, type UdpPairOptions } from './udp-pair.ts';
 
 /** Two descriptors each: a worker at this bound leaves room for others in a process that may open some thousands. */
@@ -6,10 +7,12 @@ const MAX_PAIRS = 1024;
 /** The UDP pairs of a worker. Who asks for ports need not send anything, so they are counted. */
 export class UdpPairs {
   readonly #limit: number;
+  readonly #openSocket: OpenPairSocket;
   #used = 0;
 
-  constructor(limit = MAX_PAIRS) {
+  constructor(limit = MAX_PAIRS, openSocket = openNodePairSocket) {
     this.#limit = limit;
+    this.#openSocket = openSocket;
   }
 
   /** Open, or about to be. */
@@ -18,12 +21,12 @@ export class UdpPairs {
   }
 
   /** @returns undefined when there are too many, or when the system has no pair of ports left. */
-  async open(options: Omit<UdpPairOptions, 'onClose'>): Promise<UdpPair | undefined> {
+  async open(options: Omit<UdpPairOptions, 'onClose' | 'openSocket'>): Promise<UdpPair | undefined> {
     if (this.#used >= this.#limit) return undefined;
     this.#used++;
     let pair: UdpPair | undefined;
     try {
-      pair = await UdpPair.open({ ...options, onClose: () => this.#used-- });
+      pair = await UdpPair.open({ ...options, openSocket: this.#openSocket, onClose: () => this.#used-- });
     } finally {
       if (pair === undefined) this.#used--;
     }
