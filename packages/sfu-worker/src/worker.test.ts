@@ -7,6 +7,9 @@ import { WhipSession } from './ingress/whip-session.ts';
 import { makeCertificate } from './session/dtls/certificate.ts';
 import { ShardWorker } from './worker.ts';
 
+/** A busy machine takes its time. */
+const eventually = (claim: () => void): Promise<void> => vi.waitFor(claim, 10_000);
+
 const opened: { close(): unknown }[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -71,12 +74,12 @@ describe('a bug that shows', () => {
   ])('%s makes it a new stream, and the worker goes on', async (_where, spy) => {
     const { worker, events, faults } = await start();
     await publish(worker, 'a').then((client) => client.send('hello'));
-    await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-online' })));
+    await eventually(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-online' })));
     const mock = spy();
     mock.mockImplementation(function (this: Stream) {
       if (this.path === 'a') planted();
     });
-    await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-offline' })));
+    await eventually(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-offline' })));
     mock.mockRestore();
     expect(faults()).toBeGreaterThan(0);
     expect(events).toContainEqual(
@@ -85,7 +88,7 @@ describe('a bug that shows', () => {
     const again = await publish(worker, 'a');
     const before = events.length;
     again.send('hello again');
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(events.slice(before)).toContainEqual(expect.objectContaining({ event: 'stream-online' })),
     );
   });
@@ -97,7 +100,7 @@ describe('a bug that shows', () => {
     vi.spyOn(WhipSession.prototype, 'tick').mockImplementation(function (this: WhipSession) {
       if (this.path === 'a') planted();
     });
-    await vi.waitFor(() => expect(faults()).toBe(1));
+    await eventually(() => expect(faults()).toBe(1));
     expect(events.filter(({ event }) => event === 'session-closed')).toMatchObject([{ session: 'publisher of a' }]);
   });
 
@@ -105,7 +108,7 @@ describe('a bug that shows', () => {
     const { worker, events, faults } = await start();
     const flush = vi.spyOn(WhipSession.prototype, 'flush').mockImplementation(planted);
     const client = await publish(worker, 'a');
-    await vi.waitFor(() => {
+    await eventually(() => {
       client.send('hello', true, false);
       expect(flush).toHaveBeenCalled();
     });
@@ -117,7 +120,7 @@ describe('a bug that shows', () => {
     const { worker, events, faults } = await start();
     const client = await publish(worker, 'a');
     client.send('hello');
-    await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-online' })));
+    await eventually(() => expect(events).toContainEqual(expect.objectContaining({ event: 'stream-online' })));
     const pace = vi.spyOn(Stream.prototype, 'pace').mockImplementation(function (this: Stream) {
       if (this.path === 'a') planted();
       return false;
@@ -129,8 +132,8 @@ describe('a bug that shows', () => {
     const offer = await viewer.offer();
     const reply = await worker.handle({ type: 'subscribe', path: 'a', session: 'viewer', slot: 1, offer });
     await viewer.connect('answer' in reply ? String(reply.answer) : '');
-    await vi.waitFor(() => expect(pace).toHaveBeenCalled());
-    await vi.waitFor(() => expect(faults()).toBe(1));
+    await eventually(() => expect(pace).toHaveBeenCalled());
+    await eventually(() => expect(faults()).toBe(1));
     expect(events.filter(({ event }) => event === 'session-closed')).toHaveLength(2);
   });
 });

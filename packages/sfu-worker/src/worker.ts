@@ -40,6 +40,7 @@ import { loadDtls } from './session/dtls/secure-channel.ts';
 import { warmUp } from './session/dtls/warm-up.ts';
 import type { Publisher, SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 /** Largest SRTP tag and RTP header: what is left of a UDP payload is RTP payload. */
 const RTP_OVERHEAD_BYTES = 12 + 16;
@@ -48,6 +49,8 @@ const TICK_MS = 100;
 const VITALS_MS = 1000;
 /** Joining viewers get the next piece of their backlog this often. */
 const PACE_MS = 5;
+/** Of each pace. */
+const PACE_BUDGET_MS = 2;
 
 type Session = WhepSession | WhipSession;
 type Source = { readonly spec: SourceSpec; close(reason: string): void };
@@ -66,6 +69,7 @@ export class ShardWorker {
   readonly #context: SessionContext;
   readonly #log: WorkerLog;
   readonly #guard: Guard;
+  readonly #turns: TurnQueue;
   readonly #commons = new TrackCommons();
   readonly #connections: Connections;
   readonly #udpPairs: UdpPairs;
@@ -81,6 +85,8 @@ export class ShardWorker {
   /** Sources whose stream an exception ended, by path: opened again within a second. */
   readonly #lostSources = new Map<string, SourceSpec>();
   #pacer: NodeJS.Timeout | undefined;
+  /** Streams with viewers that catch up. */
+  readonly #pacing = new Set<Stream>();
   #vitalsAtMs = 0;
   #closed = false;
 
@@ -122,6 +128,7 @@ export class ShardWorker {
     telemetry.leave(0); // the thread before may have died in the middle of something
     this.#log = log;
     this.#guard = new Guard(telemetry, log);
+    this.#turns = new TurnQueue(this.#guard);
     this.#mux = mux;
     this.#pool = path.pool;
     this.#fastPath = path.fastPath(mux.socket, {
@@ -143,6 +150,7 @@ export class ShardWorker {
       fastPath: this.#fastPath,
       legs: this.#commons.legs,
       telemetry,
+      turns: this.#turns,
       log,
       clock: monotonicEpochMs,
       handshakeTimeoutMs: settings.handshakeTimeoutMs,
@@ -175,6 +183,22 @@ export class ShardWorker {
 
   /** @throws ShardcastError as the request's documentation says. */
   handle(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
+    // Offers take their turn: a hundred at once would be 50 ms without a packet.
+    return request.type === 'subscribe' || request.type === 'publish'
+      ? this.#handleInTurn(request)
+      : this.#handleNow(request);
+  }
+
+  #handleInTurn(request: ControlRequest & { path: string }): Promise<ControlResult<ControlRequest['type']>> {
+    return new Promise((resolve, reject) => {
+      // Whoever offers is nobody yet: what is thrown rejects, and nothing is to be closed.
+      const owner = { path: request.path, close() {} };
+      const isQueued = this.#turns.push(owner, () => this.#handleNow(request).then(resolve, reject));
+      if (!isQueued) reject(new ShardcastError('TOO_MANY_CONNECTING', 'too many sessions are connecting now'));
+    });
+  }
+
+  #handleNow(request: ControlRequest): Promise<ControlResult<ControlRequest['type']>> {
     const stream = 'path' in request ? this.#streams.get(request.path) : undefined;
     const whose = request.type === 'subscribe' ? HANDLING_VIEWER : (stream?.slot ?? -1) + 1;
     const before = this.#telemetry.enter(whose);
@@ -191,6 +215,7 @@ export class ShardWorker {
     for (const session of [...this.#sessions.values()]) session.close('the server stops');
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#pacer);
+    this.#turns.close();
     this.#vitals.close();
     this.#mux.close();
   }
@@ -272,7 +297,7 @@ export class ShardWorker {
       log: this.#log,
       onOnline: (source, tracks) => this.#post({ event: 'stream-online', path, source, tracks: [...tracks] }),
       onOffline: (reason) => this.#post({ event: 'stream-offline', path, reason }),
-      onPaceWanted: () => this.#paceSoon(),
+      onPaceWanted: () => this.#paceSoon(stream),
     });
     this.#streams.set(path, stream);
     this.#schedule.add(stream, monotonicEpochMs());
@@ -285,6 +310,7 @@ export class ShardWorker {
     this.#sources.delete(path);
     this.#lostSources.delete(path);
     this.#streams.delete(path);
+    this.#pacing.delete(stream);
     this.#schedule.delete(stream);
     this.#streamCpu.forget(stream.slot);
     // Each is closed, whatever the others do.
@@ -489,19 +515,25 @@ export class ShardWorker {
     }
   }
 
-  #paceSoon(): void {
+  /** Hands joining viewers on, for a part of the time: packets that come meanwhile are not to wait for all of them. */
+  #paceSoon(wanting: Stream): void {
+    this.#pacing.add(wanting);
     this.#pacer ??= setTimeout(() => {
       this.#pacer = undefined;
       const nowMs = monotonicEpochMs();
-      let busy = false;
-      for (const stream of [...this.#streams.values()]) {
+      const isOver = () => monotonicEpochMs() - nowMs >= PACE_BUDGET_MS;
+      for (const stream of [...this.#pacing]) {
+        if (isOver()) break;
+        this.#pacing.delete(stream);
         try {
-          busy = stream.pace(nowMs) || busy;
+          // Behind the others, should it need another turn.
+          if (stream.pace(nowMs, isOver)) this.#pacing.add(stream);
         } catch (error) {
           this.#streamFailed(stream, error);
         }
       }
-      if (busy && !this.#closed) this.#paceSoon();
+      const [next] = this.#pacing;
+      if (next !== undefined && !this.#closed) this.#paceSoon(next);
     }, PACE_MS);
   }
 }

@@ -22,6 +22,7 @@ import type { TrackCommons } from './track-viewers.ts';
 export const KEYFRAME_REQUEST_INTERVAL_MS = 500;
 const REPORT_BYTES = 128;
 const CNAME = 'shardcast';
+const NEVER = () => false;
 
 /** A viewer of the stream, as the stream sees it. */
 export interface Reader {
@@ -206,11 +207,15 @@ export class Stream implements StreamInlet {
     this.#tracks.get(kind)?.viewers.retransmit(leg, sequence, this.#options.clock());
   }
 
-  /** Moves joining viewers on. @returns true while another call is needed. */
-  pace(nowMs: number): boolean {
+  /**
+   * Moves joining viewers on.
+   * @param isOver asked between viewers: the rest waits for the next call
+   * @returns true while another call is needed
+   */
+  pace(nowMs: number, isOver: () => boolean = NEVER): boolean {
     const before = this.#enter();
     let busy = false;
-    for (const track of this.#tracks.values()) busy = track.viewers.pace(nowMs) || busy;
+    for (const track of this.#tracks.values()) busy = track.viewers.pace(nowMs, isOver) || busy;
     this.#leave(before);
     return busy;
   }

@@ -97,16 +97,24 @@ export class TrackViewers {
     this.#countCache();
   }
 
-  /** Moves catching-up viewers on by one step. @returns true while any is still catching up. */
-  pace(nowMs: number): boolean {
-    let busy = false;
-    for (let i = this.#joining.length - 1; i >= 0; i--) {
-      const leg = this.#joining[i] as Leg;
+  /**
+   * Moves catching-up viewers on by one step each.
+   * @param isOver asked between viewers: those behind are the first of the next call
+   * @returns true while any is still catching up
+   */
+  pace(nowMs: number, isOver: () => boolean): boolean {
+    const behind: Leg[] = [];
+    for (const leg of [...this.#joining]) {
       if (leg.state !== 'catching-up') continue;
+      if (isOver()) break;
       this.#catchUp(leg, nowMs);
-      if (leg.state === 'catching-up') busy = true;
+      if (leg.state === 'catching-up') behind.push(leg);
     }
-    return busy;
+    for (const leg of behind) {
+      remove(this.#joining, leg);
+      this.#joining.push(leg);
+    }
+    return this.#joining.some(({ state }) => state === 'catching-up');
   }
 
   /**

@@ -119,7 +119,7 @@ test('a large backlog is paced, live packets queue behind it, and nothing is los
   for (let turn = 0; turn < 100 && viewer.leg.state !== 'live'; turn++) {
     feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
     frame++;
-    track.viewers.pace(frame * 40);
+    track.viewers.pace(frame * 40, () => false);
   }
   expect(viewer.leg.state).toBe('live');
   feed(track, frame * 40, rtp(sequence++, frame * 3600, nal(SLICE, 1000), true));
@@ -182,6 +182,30 @@ test('packets too large for the path are fragmented once, and the frame keeps on
   expectContiguous(viewer.received);
 });
 
+test('a pace that runs out of time goes on with those who were left behind', () => {
+  const { track } = makeTrack({ cacheBytes: 400_000 });
+  for (let frame = 0; frame < 40; frame++) {
+    for (let part = 0; part < 5; part++) {
+      const isKey = frame === 0 && part === 0;
+      feed(track, frame * 40, rtp(frame * 5 + part, frame * 3600, nal(isKey ? IDR : SLICE, 1000), part === 4));
+    }
+  }
+  const viewers = [makeViewer(), makeViewer()];
+  for (const { leg } of viewers) track.viewers.add(leg, 1600);
+  const received = () => viewers.map((viewer) => viewer.received.length);
+  const begun = received();
+  let asked = 0;
+  const afterOne = () => asked++ > 0;
+  expect(track.viewers.pace(1605, afterOne)).toBe(true);
+  const once = received();
+  expect(once.map((count, i) => count > (begun[i] ?? 0))).toEqual([true, false]);
+  asked = 0;
+  expect(track.viewers.pace(1610, afterOne)).toBe(true);
+  expect(received().map((count, i) => count > (once[i] ?? 0))).toEqual([false, true]);
+  while (track.viewers.pace(1615, () => false)) {}
+  expect(received()).toEqual([200, 200]);
+});
+
 test('whatever a source sends, no packet index is used twice and every payload is whole', () => {
   const packet = fc.record({
     jump: fc.constantFrom(1, 1, 1, 1, 2, 5, -1, -2, -3, 0, 5000, -5000),
@@ -213,7 +237,7 @@ test('whatever a source sends, no packet index is used twice and every payload i
           rtp(sequence, timestamp, padding ? Buffer.alloc(0) : nal(key ? IDR : SLICE, bytes), frame, ssrc),
           flush,
         );
-        track.viewers.pace(i * 10);
+        track.viewers.pace(i * 10, () => false);
       });
       track.flush();
       for (const { leg, received } of viewers) {

@@ -6,10 +6,12 @@ import { PortableFastPath } from '../fastpath/portable.ts';
 import { PacketPool } from '../forward/packet-pool.ts';
 import { Stream } from '../forward/stream.ts';
 import { TrackCommons } from '../forward/track-viewers.ts';
+import { Guard } from '../guard.ts';
 import { type Certificate, makeCertificate } from '../session/dtls/certificate.ts';
 import { loadDtls } from '../session/dtls/secure-channel.ts';
 import type { SessionContext } from '../session/session-context.ts';
 import { UdpMux } from '../session/udp-mux.ts';
+import { TurnQueue } from '../turn-queue.ts';
 import { WhipSession } from './whip-session.ts';
 
 const log = { error() {}, warn() {}, info() {}, debug() {} };
@@ -53,6 +55,7 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
     fastPath,
     legs: commons.legs,
     telemetry,
+    turns: new TurnQueue(new Guard(telemetry, log)),
     log,
     clock,
     handshakeTimeoutMs: 1000,

@@ -9,6 +9,7 @@ import {
 } from '@shardcast/shared';
 import type { FastPath } from '../fastpath/fast-path.ts';
 import type { WorkerLog } from '../log.ts';
+import type { TurnQueue } from '../turn-queue.ts';
 import { closeNotify, readAlert } from './dtls/alert.ts';
 import type { Certificate } from './dtls/certificate.ts';
 import { SecureChannel, type SecureChannelOptions } from './dtls/secure-channel.ts';
@@ -49,6 +50,8 @@ export type PeerContext = {
   readonly mux: UdpMux;
   readonly fastPath: FastPath;
   readonly telemetry: Telemetry;
+  /** For what may wait for media. */
+  readonly turns: TurnQueue;
   readonly log: WorkerLog;
   /** Monotonic ms since the epoch. */
   readonly clock: () => number;
@@ -103,6 +106,8 @@ export class PeerSession implements MuxEndpoint {
   #keys: SessionKeys | undefined;
   #channel: SecureChannel | undefined;
   #connectedMs = Number.NaN;
+  /** Datagrams that wait for their turn. */
+  #queued = 0;
   #isSnapshotDue = false;
 
   constructor(peer: PeerDescription, context: PeerContext, handler: PeerHandler) {
@@ -267,16 +272,34 @@ export class PeerSession implements MuxEndpoint {
   #dispatch(datagram: Buffer): void {
     const first = datagram[0] as number; // RFC 7983 §7
     if (first > 127 && first < 192) {
+      if (this.state === 'connecting' && this.#queued > 0) {
+        // It may have come right behind the message that makes its keys.
+        this.#inTurn(datagram, (own) => this.#dispatch(own));
+        return;
+      }
       if (this.state !== 'connected' || datagram.length < 12) return;
       const second = datagram[1] as number; // RFC 5761 §4
       if (second >= 192 && second <= 223) this.#rtcp(datagram);
       else this.#handler.onRtp(datagram);
     } else if (first > 19 && first < 64) {
-      if (this.#channel !== undefined)
-        this.#channel.onDatagram(Buffer.from(datagram)); // kept until a flight is whole
+      if (this.#channel !== undefined) this.#inTurn(datagram, (own) => this.#channel?.onDatagram(own));
       else if (first === 21 && datagram.length > 13 && datagram.readUInt16BE(3) === 1) this.#alert(datagram);
       else this.#count(WORKER.dtlsRejected);
     }
+  }
+
+  /** Handshakes take their turn: some ms of each would be the media's that came meanwhile. */
+  #inTurn(datagram: Buffer, handle: (own: Buffer) => void): void {
+    const { turns, telemetry } = this.#context;
+    const own = Buffer.from(datagram); // the socket's memory is its own again by then
+    const isQueued = turns.push(this, () => {
+      this.#queued--;
+      const before = telemetry.enter(this.#handling);
+      handle(own);
+      telemetry.leave(before);
+    });
+    if (isQueued) this.#queued++;
+    else this.#count(WORKER.dtlsRejected);
   }
 
   #connected(keys: SessionKeys): void {

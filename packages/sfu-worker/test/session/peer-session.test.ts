@@ -332,7 +332,7 @@ describe.each(['portable', ...(hasAddon ? (['native'] as const) : [])] as const)
     opened.push(late);
     const { session } = sfu.subscribe('late', await late.offer());
     for (const datagram of forged) session.peer.onDatagram(datagram);
-    expect(sfu.count('dtlsRejected')).toBe(9);
+    await vi.waitFor(() => expect(sfu.count('dtlsRejected')).toBe(9));
   });
 
   describe('the end of a session', () => {
@@ -343,7 +343,7 @@ describe.each(['portable', ...(hasAddon ? (['native'] as const) : [])] as const)
       if (alert === undefined) throw new Error('connected without keys');
       const theirs = { ownKey: alert.peerKey, ownIv: alert.peerIv, peerKey: alert.ownKey, peerIv: alert.ownIv };
       viewer.session.peer.onDatagram(closeNotify(theirs, 4096));
-      expect(sfu.closed.get('viewer')).toBe(PEER_LEFT);
+      await vi.waitFor(() => expect(sfu.closed.get('viewer')).toBe(PEER_LEFT));
       expect(sfu.stream.readerCount).toBe(0);
     });
 

@@ -10,11 +10,13 @@ import { WhepSession } from '../../src/egress/whep-session.ts';
 import { type SelectedPath, selectFastPath } from '../../src/fastpath/select.ts';
 import { Stream } from '../../src/forward/stream.ts';
 import { TrackCommons } from '../../src/forward/track-viewers.ts';
+import { Guard } from '../../src/guard.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
 import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
 import type { Publisher, SessionContext } from '../../src/session/session-context.ts';
 import { UdpMux } from '../../src/session/udp-mux.ts';
+import { TurnQueue } from '../../src/turn-queue.ts';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 export const CONSENT_TIMEOUT_MS = 30_000;
@@ -87,6 +89,7 @@ export class TestSfu {
       certificate,
       mux,
       telemetry,
+      turns: new TurnQueue(new Guard(telemetry, log)),
       log,
       clock,
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,

@@ -9,8 +9,7 @@ import {
 import { PrivateKey } from '@fidm/x509';
 import nacl from 'tweetnacl';
 
-/** DER before the 32 bytes of an X25519 key (RFC 8410 §4, §7). */
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
+/** DER before the 32 bytes of a public X25519 key (RFC 8410 §4). */
 const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** What werift may call of the two libraries that we replace. */
@@ -30,20 +29,24 @@ export function useNativeCrypto(): void {
   installed = true;
   // The package's types say readonly; the object is not frozen, and a test fails should that change.
   const replaceable = nacl as unknown as Replaceable;
+  const stockScalarMult = replaceable.scalarMult;
+  // By the memory that stands for it: to write a key out and read it in again costs more than the agreement.
+  const secrets = new WeakMap<ArrayBufferLike, KeyObject>();
   replaceable.box.keyPair = () => {
     const pair = generateKeyPairSync('x25519');
+    const secretKey = new Uint8Array(32);
+    secrets.set(secretKey.buffer, pair.privateKey);
     return {
       publicKey: new Uint8Array(pair.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)),
-      secretKey: new Uint8Array(pair.privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-32)),
+      secretKey,
     };
   };
-  replaceable.scalarMult = (secret, point) =>
-    new Uint8Array(
-      diffieHellman({
-        privateKey: createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, secret]), format: 'der', type: 'pkcs8' }),
-        publicKey: createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' }),
-      }),
-    );
+  replaceable.scalarMult = (secret, point) => {
+    const privateKey = secrets.get(secret.buffer);
+    if (privateKey === undefined) return stockScalarMult(secret, point); // made elsewhere
+    const publicKey = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' });
+    return new Uint8Array(diffieHellman({ privateKey, publicKey }));
+  };
   const keys = new Map<string, KeyObject>();
   PrivateKey.prototype.sign = function (this: PrivateKey, data: Buffer, hash: string): Buffer {
     const pem = this.toPEM().toString();
