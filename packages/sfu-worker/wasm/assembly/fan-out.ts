@@ -153,12 +153,12 @@ export function seal(legs: i32, jobs: i32): void {
       first += count;
     }
   }
-  if (waiting === 3) {
-    // Three side by side take less time than one after the other; the fourth lane does the third's work again.
-    store<usize>(QUARTET, load<usize>(QUARTET, 8), 12);
+  if (waiting === 1) {
+    signOne(load<usize>(QUARTET));
+  } else if (waiting > 1) {
+    // Two side by side already take less time than one after the other; lanes without a packet do the last one's work again.
+    for (let i = waiting; i < 4; i++) store<usize>(QUARTET + i * 4, load<usize>(QUARTET + (waiting - 1) * 4));
     signFour();
-  } else {
-    for (let i = 0; i < waiting; i++) signOne(load<usize>(QUARTET + i * 4));
   }
   for (let i = 0; i < jobs; i++) {
     const job: usize = JOBS + i * JOB_STRIDE;
