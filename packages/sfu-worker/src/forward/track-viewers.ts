@@ -229,7 +229,9 @@ export class TrackViewers {
   /** Who lost a packet to a full socket cannot decode what follows: nothing more is sent before the next keyframe. */
   #restStarved(): void {
     let any = false;
-    for (const leg of [...this.#live.legs]) {
+    const { legs } = this.#live;
+    for (let i = legs.length - 1; i >= 0; i--) {
+      const leg = legs[i] as Leg;
       if (!leg.isStarved) continue;
       leg.isStarved = false;
       if (this.#options.kind !== 'video') continue;
