@@ -3,6 +3,7 @@
 // not end the process.
 //
 //   node --expose-gc calls.cjs <addon> <seconds> <seed>
+const net = require('node:net');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 
 /** @param {number} state @returns {(limit: number) => number} whole numbers of [0, limit) (mulberry32) */
@@ -148,7 +149,7 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
   const objects = [socket, fanOut, opener, closed];
   const keys = [Buffer.alloc(16, 1), Buffer.alloc(20, 2), Buffer.alloc(12, 3)];
   fanOut.setDestination(fanOut.openChannel(7, ...keys), '127.0.0.1', socket.port);
-  const methods = [addon.UdpSocket, addon.FanOut, addon.SrtpOpener].flatMap(({ prototype }) =>
+  const methods = [addon.UdpSocket, addon.FanOut, addon.SrtpOpener, addon.StreamSocket].flatMap(({ prototype }) =>
     Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value, get, set }]) =>
       // Started below, once: the loop would keep the process.
       ['constructor', 'start', 'close'].includes(name)
@@ -156,6 +157,33 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
         : [value, get, set].filter((each) => typeof each === 'function'),
     ),
   );
+  /** A descriptor that may be none, or one of a TCP connection whose peer sends. */
+  const stream = (/** @type {number} */ descriptor, /** @type {object} */ more = {}) =>
+    new addon.StreamSocket({
+      descriptor,
+      claim: new Int32Array(new SharedArrayBuffer(4)),
+      memory: new Uint8Array(4096),
+      onRead: () => below(8) === 0 && attempt(() => objects.at(-1).close()),
+      onWritable: () => {},
+      ...more,
+    });
+  const server = net
+    .createServer((peer) => {
+      peer.on('error', () => {}).write(Buffer.alloc(100_000));
+      // Node's, and undocumented.
+      const descriptor = addon.duplicateDescriptor(/** @type {any} */ (peer)._handle.fd);
+      attempt(() => stream(descriptor, { claim: Int32Array.of(1) }));
+      attempt(() => stream(descriptor, { [of(['claim', 'memory', 'onRead', 'onWritable'])]: 0 }));
+      const opened = stream(descriptor);
+      for (let i = 0; i < 50; i++) {
+        attempt(() => Reflect.apply(of([opened.send, opened.watch]), opened, [junk(), junk()]));
+      }
+      opened.watch(true, below(2) === 0);
+      if (objects.length > 12) objects.splice(4, 1)[0].close();
+      objects.push(opened);
+      peer.destroySoon();
+    })
+    .listen(0, '127.0.0.1');
   const attempt = (/** @type {() => unknown} */ action) => {
     try {
       return action();
@@ -232,10 +260,21 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
           open({ [of(['host', 'port', 'bufferBytes', 'queueBytes', 'offload', 'memory'])]: junk() }).close(),
         );
         attempt(() => addon.UdpSocket(junk()));
+        attempt(() => stream(of([-1, NaN, 2 ** 30, 2 ** 31, 1.5])));
+        attempt(() => addon.StreamSocket(junk()));
+        attempt(() => new addon.StreamSocket(junk()));
       }
     }
+    const address = server.address();
+    if (address !== null && typeof address === 'object')
+      net
+        .connect(address.port, '127.0.0.1')
+        .on('error', () => {})
+        .resume();
     if (Date.now() < end) return void setImmediate(turn);
     socket.close();
+    server.close();
+    for (const each of objects) attempt(() => each.close());
     if (isMainThread) console.log(`${calls} turns of calls, seed ${seed}`);
   };
   turn();

@@ -1,6 +1,7 @@
 #include "stream_socket.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,9 +10,9 @@
 namespace shardcast {
 
 bool StreamSocket::Prepare(int fd) {
-  int type = 0;
-  socklen_t bytes = sizeof type;
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) != 0 || type != SOCK_STREAM) return false;
+  int protocol = 0;
+  socklen_t bytes = sizeof protocol;
+  if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &bytes) != 0 || protocol != IPPROTO_TCP) return false;
   const int flags = fcntl(fd, F_GETFL);
   return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }

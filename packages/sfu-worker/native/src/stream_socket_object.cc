@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "arguments.h"
+#include "callback.h"
 
 namespace shardcast {
 namespace {
@@ -24,9 +25,7 @@ void StreamSocketObject::Define(Napi::Env env, Napi::Object exports) {
               DefineClass(env, "StreamSocket",
                           {InstanceMethod<&StreamSocketObject::Send>("send"),
                            InstanceMethod<&StreamSocketObject::Watch>("watch"),
-                           InstanceMethod<&StreamSocketObject::Close>("close"),
-                           InstanceAccessor<&StreamSocketObject::RemoteAddress>("remoteAddress"),
-                           InstanceAccessor<&StreamSocketObject::LocalAddress>("localAddress")}));
+                           InstanceMethod<&StreamSocketObject::Close>("close")}));
 }
 
 /// ({ descriptor, claim, memory, onRead, onWritable }): takes the descriptor over, or throws and does not.
@@ -39,11 +38,15 @@ Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (info.Length() < 1 || !info[0].IsObject()) return Napi::TypeError::New(env, "options are missing");
   const Napi::Object options = info[0].As<Napi::Object>();
-  const auto descriptor = Whole(env, options.Get("descriptor"), 0x7fffffff);
-  const std::span<int32_t> claim = Ints(env, options.Get("claim"));
+  // First, as they may be getters, which could transfer away any memory that was looked up before.
+  const Napi::Value number = options.Get("descriptor");
+  const Napi::Value owner = options.Get("claim");
   const Napi::Value memory = options.Get("memory");
   const Napi::Value on_read = options.Get("onRead");
   const Napi::Value on_writable = options.Get("onWritable");
+  if (env.IsExceptionPending()) return env.GetAndClearPendingException();
+  const auto descriptor = Whole(env, number, 0x7fffffff);
+  const std::span<int32_t> claim = Ints(env, owner);
   uv_loop_t* loop = nullptr;
   if (!descriptor || claim.empty() || Bytes(env, memory).empty() || !on_read.IsFunction() ||
       !on_writable.IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
@@ -69,6 +72,13 @@ Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<StreamSocketObject*>(self)->CloseNow(); }, this,
       &cleanup_);
+  // Values, not accessors: Node-API checks whose method is called on what, but not whose accessor.
+  const auto literal = [&](const std::optional<Address>& address) {
+    return Napi::String::New(env, address ? address->Literal() : "");
+  };
+  info.This().As<Napi::Object>().DefineProperties(
+      {Napi::PropertyDescriptor::Value("remoteAddress", literal(socket_->Peer()), napi_enumerable),
+       Napi::PropertyDescriptor::Value("localAddress", literal(socket_->Local()), napi_enumerable)});
   Ref();  // not to be collected while it is open
   Poll(UV_READABLE);
   return {};
@@ -86,14 +96,14 @@ void StreamSocketObject::Poll(int events) {
 void StreamSocketObject::OnReady(int status, int events) {
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
-  if ((events & UV_WRITABLE) != 0) on_writable_.MakeCallback(env.Global(), {}, *context_);
+  if ((events & UV_WRITABLE) != 0) CallBack(env, *context_, on_writable_);
   if (poll_ == nullptr || (status == 0 && (events & UV_READABLE) == 0)) return;
   ptrdiff_t received = socket_->Receive(Bytes(env, memory_.Value()));
   if (received == -EAGAIN && status == 0) return;
   if (received == -EAGAIN) received = status;  // libuv gave up on it
   napi_value bytes;
   napi_create_int32(env, static_cast<int32_t>(received), &bytes);
-  on_read_.MakeCallback(env.Global(), {bytes}, *context_);
+  CallBack(env, *context_, on_read_, {bytes});
 }
 
 /// (bytes, start): how many of them the kernel took, or a negative errno.
@@ -123,16 +133,6 @@ Napi::Value StreamSocketObject::Close(const Napi::CallbackInfo& info) {
   CloseNow();
   if (was_open) Unref();
   return info.Env().Undefined();
-}
-
-Napi::Value StreamSocketObject::RemoteAddress(const Napi::CallbackInfo& info) {
-  const auto address = socket_ ? socket_->Peer() : std::nullopt;
-  return Napi::String::New(info.Env(), address ? address->Literal() : "");
-}
-
-Napi::Value StreamSocketObject::LocalAddress(const Napi::CallbackInfo& info) {
-  const auto address = socket_ ? socket_->Local() : std::nullopt;
-  return Napi::String::New(info.Env(), address ? address->Literal() : "");
 }
 
 void StreamSocketObject::CloseNow() {

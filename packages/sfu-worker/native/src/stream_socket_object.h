@@ -19,8 +19,6 @@ class StreamSocketObject : public Napi::ObjectWrap<StreamSocketObject> {
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
-  Napi::Value RemoteAddress(const Napi::CallbackInfo& info);
-  Napi::Value LocalAddress(const Napi::CallbackInfo& info);
 
   /// Empty when it is open.
   Napi::Error Open(const Napi::CallbackInfo& info);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "callback.h"
 
 namespace shardcast {
 namespace {
@@ -131,12 +132,7 @@ void UdpSocketObject::OnReady(int status, int events) {
   if (status == 0 && (events & UV_READABLE) == 0) return;
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
-  if (napi_make_callback(env, *context_, env.Global(), on_readable_.Value(), 0, nullptr, nullptr) != napi_pending_exception) {
-    return;
-  }
-  // As anything else that a loop's callback throws: to `uncaughtException`. A thread that is being ended has nothing to say.
-  napi_value error = nullptr;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  CallBack(env, *context_, on_readable_);
 }
 
 /// (out): receives a lot and describes it in an Int32Array by offset, bytes, peer and message; how many there are.
