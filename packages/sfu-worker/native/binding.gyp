@@ -12,7 +12,8 @@
         "src/stream_socket.cc",
         "src/stream_socket_object.cc",
         "src/udp_socket.cc",
-        "src/udp_socket_object.cc"
+        "src/udp_socket_object.cc",
+        "src/vaes_gcm.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",

@@ -11,6 +11,7 @@
 #include "srtp_object.h"
 #include "stream_socket_object.h"
 #include "udp_socket_object.h"
+#include "vaes_gcm.h"
 
 namespace shardcast {
 namespace {
@@ -64,6 +65,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   SrtpObject::Define(env, exports);
   StreamSocketObject::Define(env, exports);
   exports.Set("layout", DescribeLayout(env));
+  // What protects packets with AES-GCM on this processor.
+  exports.Set("cipher", Napi::String::New(env, VaesGcm::IsSupported() ? "vaes" : "openssl"));
   exports.Set("duplicateDescriptor", Napi::Function::New(env, DuplicateDescriptor, "duplicateDescriptor"));
   return exports;
 }

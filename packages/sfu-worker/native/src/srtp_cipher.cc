@@ -33,17 +33,22 @@ void StartHmac(SHA_CTX& context, std::span<const uint8_t> key, uint8_t pad) {
 
 std::unique_ptr<SrtpCipher> SrtpCipher::Create(SrtpProfile profile, bool encrypts, std::span<const uint8_t> key,
                                                std::span<const uint8_t> authentication,
-                                               std::span<const uint8_t> salt) {
+                                               std::span<const uint8_t> salt, GcmBy gcm_by) {
   const bool is_gcm = profile == SrtpProfile::kAeadAes128Gcm;
   if (key.size() != kKeyBytes || salt.size() != (is_gcm ? 12u : 14u)) return nullptr;
   if (!is_gcm && authentication.size() != kAuthenticationBytes) return nullptr;
-  std::unique_ptr<SrtpCipher> cipher(new SrtpCipher(profile, EVP_CIPHER_CTX_new()));
-  if (!cipher->context_) return nullptr;
-  // Counter mode is its own inverse.
-  const EVP_CIPHER* algorithm = is_gcm ? EVP_aes_128_gcm() : EVP_aes_128_ctr();
-  if (EVP_CipherInit_ex(cipher->context_.get(), algorithm, nullptr, key.data(), nullptr, encrypts || !is_gcm) != 1) {
-    ERR_clear_error();
-    return nullptr;
+  std::unique_ptr<SrtpCipher> cipher(new SrtpCipher(profile));
+  if (is_gcm && encrypts && gcm_by == GcmBy::kFastest && VaesGcm::IsSupported()) {
+    cipher->wide_.emplace(key.first<kKeyBytes>());
+  } else {
+    cipher->context_.reset(EVP_CIPHER_CTX_new());
+    if (!cipher->context_) return nullptr;
+    // Counter mode is its own inverse.
+    const EVP_CIPHER* algorithm = is_gcm ? EVP_aes_128_gcm() : EVP_aes_128_ctr();
+    if (EVP_CipherInit_ex(cipher->context_.get(), algorithm, nullptr, key.data(), nullptr, encrypts || !is_gcm) != 1) {
+      ERR_clear_error();
+      return nullptr;
+    }
   }
   std::memcpy(cipher->salt_.data(), salt.data(), salt.size());
   if (!is_gcm) {
@@ -80,10 +85,15 @@ void SrtpCipher::Sign(const uint8_t* packet, size_t bytes, uint64_t index, uint8
 
 bool SrtpCipher::Protect(uint8_t* packet, size_t header_bytes, std::span<const uint8_t> payload, uint32_t ssrc,
                          uint64_t index) {
+  if (header_bytes > kMaxHeaderBytes) return false;
   EVP_CIPHER_CTX* context = context_.get();
   std::array<uint8_t, 16> iv;
   WriteIv(iv, ssrc, index);
   uint8_t* body = packet + header_bytes;
+  if (wide_) {
+    wide_->Seal(iv.data(), {packet, header_bytes}, payload, body);
+    return true;
+  }
   const int payload_bytes = static_cast<int>(payload.size());
   int done = 0;
   bool ok = EVP_EncryptInit_ex(context, nullptr, nullptr, nullptr, iv.data()) == 1;
@@ -103,7 +113,7 @@ bool SrtpCipher::Protect(uint8_t* packet, size_t header_bytes, std::span<const u
 }
 
 bool SrtpCipher::Unprotect(std::span<uint8_t> packet, size_t header_bytes, uint32_t ssrc, uint64_t index) {
-  if (packet.size() < header_bytes + tag_bytes()) return false;
+  if (wide_ || packet.size() < header_bytes + tag_bytes()) return false;
   EVP_CIPHER_CTX* context = context_.get();
   std::array<uint8_t, 16> iv;
   WriteIv(iv, ssrc, index);

@@ -206,17 +206,18 @@ Napi::Value UdpSocketObject::Send(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, message.dropped_segments == 0);
 }
 
-/// (out): datagrams out, send errors, refusals of offload, truncated; and whether segments go out at once.
+/// (out): datagrams out, send errors, refusals of offload, truncated; and whether segments go out, and come in, at once.
 Napi::Value UdpSocketObject::Statistics(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const std::span<double> out = info.Length() > 0 ? Doubles(env, info[0]) : std::span<double>();
-  if (!socket_ || out.size() < 5) return env.Undefined();
+  if (!socket_ || out.size() < 6) return env.Undefined();
   const UdpSocket::Counters& counters = socket_->counters();
   out[0] = static_cast<double>(counters.datagrams_out);
   out[1] = static_cast<double>(counters.send_errors);
   out[2] = static_cast<double>(counters.offload_refusals);
   out[3] = static_cast<double>(counters.truncated);
   out[4] = socket_->segments() ? 1 : 0;
+  out[5] = socket_->coalesces() ? 1 : 0;
   return env.Undefined();
 }
 

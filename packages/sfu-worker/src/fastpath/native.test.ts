@@ -5,7 +5,7 @@ import { SESSION_DOUBLES, Telemetry } from '@shardcast/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { batchOf, legs, makeLegs, packets } from '../../test/fastpath/traffic.ts';
-import { LegTable } from '../forward/leg-table.ts';
+import { LEG, LegTable } from '../forward/leg-table.ts';
 import { PacketBatch } from '../forward/packet-batch.ts';
 import { PacketPool } from '../forward/packet-pool.ts';
 import { SrtpSender } from '../session/srtp/protect.ts';
@@ -77,6 +77,35 @@ describe.skipIf('reason' in loaded)('the addon', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test("protects RFC 7714's packet as its §16.1.1 has it", async () => {
+    const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
+    const call = new Float64Array(new SharedArrayBuffer(CALL.DOUBLES * 8));
+    const { socket } = openNative(
+      new Telemetry(Telemetry.allocate()),
+      new SharedArrayBuffer(SESSION_DOUBLES * 8),
+      new LegTable(),
+    );
+    const fanOut = new addon.FanOut(socket.native, new Float64Array(new SharedArrayBuffer(24 * 8)), call);
+    const key = hex('000102030405060708090a0b0c0d0e0f');
+    const salt = hex('517569642070726f2071756f'); // "Quid pro quo"
+    fanOut.setDestination(fanOut.openChannel(7, key, Buffer.alloc(20), salt), '127.0.0.1', port);
+    const payload = Buffer.from('Gallia est omnis divisa in partes tres');
+    const batch = new PacketBatch(1);
+    batch.add(payload, 0, payload.length, 0xf17b, 0x8041f8d3, 0);
+    const rows = new Float64Array(8);
+    rows[LEG.SSRC] = 0x5501a0b2;
+    rows[LEG.PAYLOAD_TYPE] = 0x40;
+    call[CALL.PACKETS] = call[CALL.LEGS] = 1;
+    received.length = 0;
+    expect(fanOut.forward(batch.columns, batch.buffers, rows, new Int32Array(1), undefined)).toBe(true);
+    await vi.waitFor(() => expect(received).toHaveLength(1), { interval: 1 });
+    expect(received[0]).toEqual(
+      hex(`8040f17b 8041f8d3 5501a0b2 f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a
+        51c7d19b 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce`),
+    );
+    socket.close();
   });
 
   test('sends a frame whose last packet is shorter, and one whose middle is, over IPv6 as it was', async () => {
