@@ -5,6 +5,9 @@
       "sources": [
         "src/addon.cc",
         "src/address.cc",
+        "src/dtls_context.cc",
+        "src/dtls_handshake.cc",
+        "src/dtls_object.cc",
         "src/fan_out.cc",
         "src/fan_out_object.cc",
         "src/srtp_cipher.cc",

@@ -30,6 +30,7 @@ async function start() {
       rtcpIntervalMs: 100,
       nack: false,
       fastPath: 'portable' as const,
+      dtls: 'werift' as const,
       bufferPool: true,
       poolSlots: 256,
       udpMaxPayloadSize: 1452,

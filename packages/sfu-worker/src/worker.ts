@@ -36,8 +36,8 @@ import { portLog, type WorkerLog } from './log.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
-import { loadDtls } from './session/dtls/secure-channel.ts';
-import { warmUp } from './session/dtls/warm-up.ts';
+import type { DtlsEngine } from './session/dtls/secure-channel.ts';
+import { selectDtlsEngine } from './session/dtls/select.ts';
 import type { Publisher, SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -95,8 +95,7 @@ export class ShardWorker {
     const { settings } = boot;
     const telemetry = new Telemetry(boot.telemetry);
     const log = portLog(settings.logLevel, post);
-    await loadDtls();
-    warmUp(settings.certificate);
+    const dtls = await selectDtlsEngine(settings);
     const path = selectFastPath(settings, log);
     const { openSocket } = path;
     let worker: ShardWorker | undefined;
@@ -109,7 +108,7 @@ export class ShardWorker {
         if (worker !== undefined) worker.#flush();
       },
     });
-    worker = new ShardWorker(boot, telemetry, log, mux, path, post);
+    worker = new ShardWorker(boot, telemetry, log, mux, path, dtls, post);
     return worker;
   }
 
@@ -119,6 +118,7 @@ export class ShardWorker {
     log: WorkerLog,
     mux: UdpMux,
     path: SelectedPath,
+    dtls: DtlsEngine,
     post: (event: WorkerEvent) => void,
   ) {
     const { settings } = boot;
@@ -145,7 +145,7 @@ export class ShardWorker {
     this.#streamCpu = new StreamCpu(telemetry);
     this.#context = {
       sessionCounters: boot.sessionCounters,
-      certificate: settings.certificate,
+      dtls,
       mux,
       fastPath: this.#fastPath,
       legs: this.#commons.legs,
@@ -178,6 +178,7 @@ export class ShardWorker {
       ...(systemId === undefined ? {} : { systemThreadId: systemId }),
       udpPort: mux.port,
       fastPath: this.#fastPath.name,
+      dtls: dtls.name,
     });
   }
 

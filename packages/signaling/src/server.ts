@@ -158,6 +158,7 @@ async function workerSettings(config: Config): Promise<(worker: number) => Worke
     rtcpIntervalMs: config.rtcpInterval,
     nack: config.nack,
     fastPath: config.fastPath,
+    dtls: config.dtls,
     bufferPool: config.bufferPool,
     poolSlots: config.bufferPoolSlots,
     udpMaxPayloadSize: config.udpMaxPayloadSize,

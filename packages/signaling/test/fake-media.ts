@@ -46,6 +46,7 @@ export function shardView(worker: number, more: Partial<ShardView> = {}): ShardV
     restarts: 0,
     telemetry: new Telemetry(Telemetry.allocate()),
     fastPath: 'portable',
+    dtls: 'werift',
     udpPort: 8189 + worker,
     eventLoopUtilization: () => 0.25,
     ...more,

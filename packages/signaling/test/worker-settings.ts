@@ -10,6 +10,7 @@ export function workerSettings(worker: number): WorkerSettings {
     rtcpIntervalMs: 3000,
     nack: false,
     fastPath: 'portable',
+    dtls: 'werift',
     bufferPool: true,
     poolSlots: 16,
     udpMaxPayloadSize: 1452,

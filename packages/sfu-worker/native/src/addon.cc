@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "arguments.h"
+#include "dtls_object.h"
 #include "fan_out_object.h"
 #include "layout.h"
 #include "srtp_object.h"
@@ -64,6 +65,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   FanOutObject::Define(env, exports);
   SrtpObject::Define(env, exports);
   StreamSocketObject::Define(env, exports);
+  DefineDtls(env, exports);
   exports.Set("layout", DescribeLayout(env));
   // What protects packets with AES-GCM on this processor.
   exports.Set("cipher", Napi::String::New(env, VaesGcm::IsSupported() ? "vaes" : "openssl"));

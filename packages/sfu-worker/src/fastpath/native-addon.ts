@@ -4,6 +4,7 @@ import { TRACK_COUNTER, trackCounter } from '@shardcast/shared';
 import { LEG, LEG_DOUBLES } from '../forward/leg-table.ts';
 import { PACKET, PACKET_BYTES } from '../forward/packet-batch.ts';
 import { SLOT_BYTES } from '../forward/packet-pool.ts';
+import type { NativeDtls } from '../session/dtls/native-dtls.ts';
 import type { PacketOpener } from '../session/srtp/session-keys.ts';
 
 /** A UDP socket on the event loop of the thread that makes it. */
@@ -82,7 +83,7 @@ export type NativeStreamSocketOptions = {
 };
 
 /** The addon's exports (native/src/addon.cc). */
-export interface NativeAddon {
+export interface NativeAddon extends NativeDtls {
   readonly UdpSocket: new (options: NativeUdpSocketOptions) => NativeUdpSocket;
   /** @param sessionCounters and `call` must be in shared memory, which the addon keeps. */
   readonly FanOut: new (

@@ -8,7 +8,8 @@ import { Stream } from '../forward/stream.ts';
 import { TrackCommons } from '../forward/track-viewers.ts';
 import { Guard } from '../guard.ts';
 import { type Certificate, makeCertificate } from '../session/dtls/certificate.ts';
-import { loadDtls } from '../session/dtls/secure-channel.ts';
+import type { DtlsEngine } from '../session/dtls/secure-channel.ts';
+import { selectDtlsEngine } from '../session/dtls/select.ts';
 import type { SessionContext } from '../session/session-context.ts';
 import { UdpMux } from '../session/udp-mux.ts';
 import { TurnQueue } from '../turn-queue.ts';
@@ -16,11 +17,12 @@ import { WhipSession } from './whip-session.ts';
 
 const log = { error() {}, warn() {}, info() {}, debug() {} };
 let certificate: Certificate;
+let dtls: DtlsEngine;
 let mux: UdpMux | undefined;
 
 beforeAll(async () => {
-  await loadDtls();
   certificate = await makeCertificate();
+  dtls = await selectDtlsEngine({ dtls: 'werift', certificate });
 });
 afterEach(() => mux?.close());
 
@@ -50,7 +52,7 @@ async function makePublish(): Promise<(sdp: string) => SessionSnapshot | undefin
   });
   const context: SessionContext = {
     sessionCounters: new SharedArrayBuffer(SESSION_DOUBLES * Float64Array.BYTES_PER_ELEMENT),
-    certificate,
+    dtls,
     mux,
     fastPath,
     legs: commons.legs,

@@ -11,8 +11,7 @@ import type { FastPath } from '../fastpath/fast-path.ts';
 import type { WorkerLog } from '../log.ts';
 import type { TurnQueue } from '../turn-queue.ts';
 import { closeNotify, readAlert } from './dtls/alert.ts';
-import type { Certificate } from './dtls/certificate.ts';
-import { SecureChannel, type SecureChannelOptions } from './dtls/secure-channel.ts';
+import type { DtlsEngine, SecureChannel, SecureChannelOptions } from './dtls/secure-channel.ts';
 import { SrtpSender } from './srtp/protect.ts';
 import { ReplayWindow } from './srtp/replay-window.ts';
 import { SrtpReceiver } from './srtp/unprotect.ts';
@@ -46,7 +45,7 @@ export interface PeerHandler {
 /** What every session of a worker shares. */
 export type PeerContext = {
   readonly sessionCounters: SharedArrayBuffer;
-  readonly certificate: Certificate;
+  readonly dtls: DtlsEngine;
   readonly mux: UdpMux;
   readonly fastPath: FastPath;
   readonly telemetry: Telemetry;
@@ -127,9 +126,8 @@ export class PeerSession implements MuxEndpoint {
     this.counters[SESSION_COUNTER.RTCP_IN] = -1;
     this.counters[SESSION_COUNTER.LAST_SEEN] = this.#bornMs;
     this.#count(WORKER.handshakesStarted);
-    this.#channel = new SecureChannel({
+    this.#channel = context.dtls.open({
       active: peer.active,
-      certificate: context.certificate,
       profiles: context.fastPath.profiles,
       fingerprint: peer.peerFingerprint,
       send: (record) => this.send(record, 0, record.length),
@@ -210,6 +208,7 @@ export class PeerSession implements MuxEndpoint {
     const context = this.#context;
     if (this.state === 'connecting') {
       if (nowMs - this.#bornMs > context.handshakeTimeoutMs) this.#handshakeFailed('timed out');
+      else this.#channel?.tick();
     } else if (this.state === 'connected') {
       if (this.#isSnapshotDue) this.#publishSnapshot();
       if (nowMs - this.#connectedMs > HANDSHAKE_LINGER_MS) this.releaseHandshake();

@@ -1,8 +1,10 @@
 import type { SessionKeys } from '@shardcast/shared';
 import { DtlsClient, DtlsServer } from 'werift';
 import { type Certificate, makeCertificate } from '../../src/session/dtls/certificate.ts';
-import { loadDtls, SecureChannel } from '../../src/session/dtls/secure-channel.ts';
+import type { DtlsEngine, SecureChannel } from '../../src/session/dtls/secure-channel.ts';
+import { selectDtlsEngine } from '../../src/session/dtls/select.ts';
 import type { SrtpProfile } from '../../src/session/srtp/session-keys.ts';
+import { records } from './dtls-records.ts';
 
 export type Identity = Pick<Certificate, 'certPem' | 'keyPem' | 'signatureHash'>;
 
@@ -11,7 +13,7 @@ type Outcome = { readonly keys: SessionKeys } | { readonly refusal: string };
 export type HandshakeOptions = {
   /** We are the DTLS client. */
   readonly active: boolean;
-  readonly ours: Certificate;
+  readonly engine: DtlsEngine;
   /** Who the SDP says the peer is. */
   readonly expected: Certificate;
   /** What the peer really uses; `expected` unless given. */
@@ -38,13 +40,15 @@ export class Handshake {
   readonly #passes: NonNullable<HandshakeOptions['passes']>;
   #fromPeer = 0;
 
-  static async prepare(): Promise<{ ours: Certificate; theirs: Certificate }> {
-    await loadDtls();
-    return { ours: await makeCertificate(), theirs: await makeCertificate() };
+  static async prepare(
+    dtls: DtlsEngine['name'],
+  ): Promise<{ engine: DtlsEngine; ours: Certificate; theirs: Certificate }> {
+    const ours = await makeCertificate();
+    return { engine: await selectDtlsEngine({ dtls, certificate: ours }), ours, theirs: await makeCertificate() };
   }
 
   constructor(options: HandshakeOptions) {
-    const { active, ours, expected } = options;
+    const { active, engine, expected } = options;
     this.#passes = options.passes ?? (() => true);
     const { certPem, keyPem, signatureHash } = options.peer ?? expected;
     const transport = {
@@ -77,9 +81,8 @@ export class Handshake {
     this.outcome = new Promise((resolve) => {
       settle = resolve;
     });
-    this.channel = new SecureChannel({
+    this.channel = engine.open({
       active,
-      certificate: ours,
       profiles: options.ourProfiles ?? [7, 1],
       fingerprint: { hash: 'sha-256', value: expected.fingerprint },
       send: (record) => {
@@ -104,6 +107,6 @@ export class Handshake {
 
   /** Our encrypted records: there are none before our Finished. */
   get sentEncrypted(): number {
-    return this.sent.filter((record) => record.readUInt16BE(3) > 0).length;
+    return this.sent.flatMap(records).filter((record) => record.readUInt16BE(3) > 0).length;
   }
 }

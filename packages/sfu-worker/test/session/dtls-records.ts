@@ -9,6 +9,19 @@ export function record(type: number, epoch: number, payload: Buffer, sequence = 
   return Buffer.concat([head, payload]);
 }
 
+/** The records of a datagram. */
+export function records(datagram: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at + 13 <= datagram.length; at += 13 + datagram.readUInt16BE(at + 11))
+    found.push(datagram.subarray(at, at + 13 + datagram.readUInt16BE(at + 11)));
+  return found;
+}
+
+/** Whether a datagram holds an encrypted record of the type. */
+export function holdsEncrypted(datagram: Buffer, type: number): boolean {
+  return records(datagram).some((each) => each[0] === type && each.readUInt16BE(3) > 0);
+}
+
 /** body[from, to) of a handshake message, with its header (RFC 6347 §4.2.2). */
 export function fragment(type: number, messageSequence: number, body: Buffer, from = 0, to = body.length): Buffer {
   const head = Buffer.alloc(12);

@@ -1,6 +1,5 @@
 import { SESSION_COUNTER, SessionSnapshot, TRACK_COUNTER, trackCounter } from '@shardcast/shared';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { loadNativeAddon } from '../../src/fastpath/native-addon.ts';
 import { readRtcp } from '../../src/rtp/rtcp/index.ts';
 import { closeNotify } from '../../src/session/dtls/alert.ts';
 import { PEER_LEFT, type PeerSession } from '../../src/session/peer-session.ts';
@@ -8,6 +7,7 @@ import { SrtpSender } from '../../src/session/srtp/protect.ts';
 import { ReplayWindow } from '../../src/session/srtp/replay-window.ts';
 import { SrtpReceiver } from '../../src/session/srtp/unprotect.ts';
 import { record } from './dtls-records.ts';
+import { COMBINATIONS } from './engines.ts';
 import { connectivityCheck } from './stun-messages.ts';
 import { TestClient } from './test-client.ts';
 import { CONSENT_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, TestSfu } from './test-sfu.ts';
@@ -18,10 +18,10 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((each) => each.close()));
 });
 
-let mediaPath: 'portable' | 'native';
+let combination: (typeof COMBINATIONS)[number];
 
 async function openSfu(): Promise<TestSfu> {
-  const sfu = await TestSfu.open(mediaPath);
+  const sfu = await TestSfu.open(combination.media, combination.dtls);
   opened.push(sfu);
   return sfu;
 }
@@ -71,11 +71,9 @@ async function deliver(publisher: TestClient, viewer: TestClient, text: string):
   await vi.waitFor(() => expect(viewer.payloads).toContain(text), { interval: 5 });
 }
 
-const hasAddon = 'addon' in loadNativeAddon();
-
-describe.each(['portable', ...(hasAddon ? (['native'] as const) : [])] as const)('the %s media path', (name) => {
+describe.each(COMBINATIONS)('the $media media path and handshakes by $dtls', (each) => {
   beforeAll(() => {
-    mediaPath = name;
+    combination = each;
   });
 
   describe('publisher to viewer', () => {
@@ -341,7 +339,7 @@ describe.each(['portable', ...(hasAddon ? (['native'] as const) : [])] as const)
       const { viewer } = await publishAndPlay(sfu);
       const alert = viewer.session.peer.snapshot().keys?.alert;
       if (alert === undefined) throw new Error('connected without keys');
-      const theirs = { ownKey: alert.peerKey, ownIv: alert.peerIv, peerKey: alert.ownKey, peerIv: alert.ownIv };
+      const theirs = { ownKey: alert.peerKey, ownIv: alert.peerIv, peerKey: '', peerIv: '' };
       viewer.session.peer.onDatagram(closeNotify(theirs, 4096));
       await vi.waitFor(() => expect(sfu.closed.get('viewer')).toBe(PEER_LEFT));
       expect(sfu.stream.readerCount).toBe(0);
@@ -471,4 +469,7 @@ describe.each(['portable', ...(hasAddon ? (['native'] as const) : [])] as const)
   });
 });
 
-test.skipIf(hasAddon)('the native media path was not tested: the addon is not built here', (context) => context.skip());
+test.skipIf(COMBINATIONS.length > 1)(
+  'the native media path and OpenSSL were not tested: the addon is not built here',
+  (context) => context.skip(),
+);

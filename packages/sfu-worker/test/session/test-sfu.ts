@@ -13,7 +13,8 @@ import { TrackCommons } from '../../src/forward/track-viewers.ts';
 import { Guard } from '../../src/guard.ts';
 import { WhipSession } from '../../src/ingress/whip-session.ts';
 import { makeCertificate } from '../../src/session/dtls/certificate.ts';
-import { loadDtls } from '../../src/session/dtls/secure-channel.ts';
+import type { DtlsEngine } from '../../src/session/dtls/secure-channel.ts';
+import { selectDtlsEngine } from '../../src/session/dtls/select.ts';
 import type { Publisher, SessionContext } from '../../src/session/session-context.ts';
 import { UdpMux } from '../../src/session/udp-mux.ts';
 import { TurnQueue } from '../../src/turn-queue.ts';
@@ -37,12 +38,16 @@ export class TestSfu {
   readonly #unflushed = new Set<Publisher>();
   #nowMs = 1_700_000_000_000;
   #nextSlot = 0;
+  /** Handshakes repeat what was lost, though the clock stands still. */
+  readonly #ticker = setInterval(() => {
+    for (const { peer } of this.sessions) if (peer.state === 'connecting') peer.tick(this.#nowMs);
+  }, 100);
 
-  /** @param name of the media path; `native` throws where the addon is not built. */
-  static async open(name: 'portable' | 'native' = 'portable'): Promise<TestSfu> {
-    await loadDtls();
+  /** `native` and `openssl` throw where the addon is not built. */
+  static async open(name: 'portable' | 'native' = 'portable', engine: DtlsEngine['name'] = 'werift'): Promise<TestSfu> {
     const telemetry = new Telemetry(Telemetry.allocate());
     const certificate = await makeCertificate();
+    const dtls = await selectDtlsEngine({ dtls: engine, certificate });
     const errors: unknown[] = [];
     const log = {
       error: (line: string, fields?: unknown) => errors.push([line, fields]),
@@ -63,7 +68,7 @@ export class TestSfu {
         onDrained: () => sfu?.flush(),
       },
     );
-    sfu = new TestSfu(telemetry, mux, path, certificate, log, errors);
+    sfu = new TestSfu(telemetry, mux, path, { dtls, fingerprint: certificate.fingerprint }, log, errors);
     return sfu;
   }
 
@@ -71,7 +76,7 @@ export class TestSfu {
     telemetry: Telemetry,
     mux: UdpMux,
     path: SelectedPath,
-    certificate: SessionContext['certificate'],
+    { dtls, fingerprint }: { dtls: DtlsEngine; fingerprint: string },
     log: SessionContext['log'],
     errors: unknown[],
   ) {
@@ -86,7 +91,7 @@ export class TestSfu {
       sessionCounters,
       fastPath,
       legs: commons.legs,
-      certificate,
+      dtls,
       mux,
       telemetry,
       turns: new TurnQueue(new Guard(telemetry, log)),
@@ -98,7 +103,7 @@ export class TestSfu {
 
       readTimeoutMs: 10_000,
       onSnapshot: (snapshot) => this.snapshots.set(snapshot.id, snapshot),
-      transport: () => ({ addresses: ['127.0.0.1'], port: mux.port, fingerprint: certificate.fingerprint }),
+      transport: () => ({ addresses: ['127.0.0.1'], port: mux.port, fingerprint }),
       credentials: () => {
         const n = ++this.#nextSlot;
         return { ufrag: `ufrag-${n}`, pwd: `password-of-session-number-${n}` };
@@ -164,6 +169,7 @@ export class TestSfu {
   }
 
   close(): void {
+    clearInterval(this.#ticker);
     for (const session of [...this.sessions]) session.close('the test ends');
     this.stream.close('the test ends');
     this.mux.close();

@@ -32,6 +32,7 @@ export const WorkerSettings = z.strictObject({
   nack: z.boolean(),
   /** Off allocates a buffer a packet, as servers without a pool do: for the ASIS/TOBE comparison only. */
   fastPath: z.enum(['auto', 'native', 'portable']),
+  dtls: z.enum(['werift', 'openssl']),
   bufferPool: z.boolean(),
   /** Slots of 1,500 bytes. */
   poolSlots: z.int().min(16),
@@ -147,6 +148,7 @@ export const WorkerEvent = z.discriminatedUnion('event', [
     systemThreadId: z.int().optional(),
     udpPort: z.int(),
     fastPath: z.enum(['portable', 'native']),
+    dtls: z.enum(['werift', 'openssl']),
   }),
   /** The session is connected (DTLS up), or its remote address or latched SSRCs changed. */
   z.strictObject({ event: z.literal('snapshot'), snapshot: SessionSnapshot }),

@@ -49,6 +49,11 @@ export function trackCounter(track: number, field: number): number {
 
 const Base64 = z.string();
 
+/** DTLS record keys of both directions: ours is made when it is sent. */
+const WeriftAlertKeys = z.strictObject({ peerKey: Base64, peerIv: Base64, ownKey: Base64, ownIv: Base64 });
+/** OpenSSL keeps its writing key: our close_notify is a datagram that is ready. */
+const OpenSslAlertKeys = z.strictObject({ peerKey: Base64, peerIv: Base64, goodbye: Base64 });
+
 /** Keys of one connected session. As secret as the session itself: never logged, never in the API. */
 export const SessionKeys = z.strictObject({
   /** RFC 5764 / RFC 7714 protection profile number: 1 AES128_CM_HMAC_SHA1_80, 7 AEAD_AES_128_GCM. */
@@ -57,8 +62,8 @@ export const SessionKeys = z.strictObject({
   localSalt: Base64,
   remoteKey: Base64,
   remoteSalt: Base64,
-  /** DTLS record keys, kept for reading and sending close_notify. */
-  alert: z.strictObject({ peerKey: Base64, peerIv: Base64, ownKey: Base64, ownIv: Base64 }),
+  /** For reading the peer's close_notify and sending ours. */
+  alert: z.union([WeriftAlertKeys, OpenSslAlertKeys]),
 });
 export type SessionKeys = z.infer<typeof SessionKeys>;
 

@@ -64,6 +64,7 @@ export function workerShape(shard: ShardView) {
     state: shard.state,
     restarts: shard.restarts,
     fastPath: shard.fastPath ?? null,
+    dtls: shard.dtls ?? null,
     udpPort: shard.udpPort ?? null,
     sessions: value('sessions'),
     streams: value('streams'),

@@ -13,7 +13,11 @@ test('alive whatever the workers do', async () => {
 
 test('ready when listening with a worker up', async () => {
   app = await startApp();
-  expect(await (await fetch(`${app.base}/healthz`)).json()).toEqual({ status: 'ok', fastPath: 'portable' });
+  expect(await (await fetch(`${app.base}/healthz`)).json()).toEqual({
+    status: 'ok',
+    fastPath: 'portable',
+    dtls: 'werift',
+  });
   const response = await fetch(`${app.base}/readyz`);
   expect([response.status, await response.json()]).toEqual([200, { status: 'ready', reasons: [] }]);
 });

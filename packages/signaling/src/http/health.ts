@@ -13,9 +13,9 @@ export type HealthOptions = {
 export function health({ shards, state }: HealthOptions): Router {
   const router = Router();
   router.get('/healthz', (_req, res) => {
-    const fastPath = shards().find((shard) => shard.fastPath !== undefined)?.fastPath;
+    const { fastPath, dtls } = shards().find((shard) => shard.fastPath !== undefined) ?? {};
     res.setHeader('Cache-Control', 'no-store');
-    res.json({ status: 'ok', ...(fastPath === undefined ? {} : { fastPath }) });
+    res.json({ status: 'ok', ...(fastPath === undefined ? {} : { fastPath, dtls }) });
   });
   router.get('/readyz', (_req, res) => {
     const reasons: string[] = [];

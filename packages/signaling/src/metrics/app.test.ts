@@ -148,7 +148,7 @@ test('labels are worker, path and fixed words only', async () => {
       [...(line[1] ?? '').matchAll(/(\w+)="/g)].map((label) => label[1]),
     ),
   );
-  expect([...labels].sort()).toEqual(['direction', 'le', 'path', 'reason', 'state', 'worker']);
+  expect([...labels].sort()).toEqual(['direction', 'engine', 'le', 'path', 'reason', 'state', 'worker']);
 });
 
 test('MediaMTX’s names on request', async () => {

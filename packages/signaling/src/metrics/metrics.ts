@@ -177,6 +177,11 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
       fastPath === undefined ? [] : [{ labels: { worker, path: fastPath }, value: 1 }],
     ),
   );
+  addMetric(registry, 'gauge', 'shardcast_dtls_info', '1 for who does the DTLS handshakes.', () =>
+    shards().flatMap(({ worker, dtls }) =>
+      dtls === undefined ? [] : [{ labels: { worker, engine: dtls }, value: 1 }],
+    ),
+  );
 }
 
 function addStreamMetrics(registry: Registry, read: () => readonly ShownStream[]): void {

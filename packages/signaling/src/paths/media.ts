@@ -92,6 +92,7 @@ export type ShardView = {
   readonly restarts: number;
   readonly telemetry: import('@shardcast/shared').Telemetry;
   readonly fastPath: 'portable' | 'native' | undefined;
+  readonly dtls: 'werift' | 'openssl' | undefined;
   readonly udpPort: number | undefined;
   /** 0..1 over the last second or so. */
   eventLoopUtilization(): number;

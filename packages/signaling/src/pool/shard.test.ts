@@ -83,7 +83,14 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 async function up(): Promise<void> {
-  const ready: WorkerEvent = { event: 'ready', threadId: 9, systemThreadId: 99, udpPort: 8189, fastPath: 'portable' };
+  const ready: WorkerEvent = {
+    event: 'ready',
+    threadId: 9,
+    systemThreadId: 99,
+    udpPort: 8189,
+    fastPath: 'portable',
+    dtls: 'werift',
+  };
   life().port.postMessage(ready);
   await until(() => shard.state === 'up');
 }
@@ -114,7 +121,7 @@ test('it is up when its worker says so, and knows its port and media path', asyn
   expect(shard.state).toBe('starting');
   await expect(shard.request({ type: 'stop' })).rejects.toMatchObject({ code: 'WORKER_LOST' });
   await up();
-  expect(shard).toMatchObject({ worker: 3, udpPort: 8189, fastPath: 'portable', restarts: 0 });
+  expect(shard).toMatchObject({ worker: 3, udpPort: 8189, fastPath: 'portable', dtls: 'werift', restarts: 0 });
   expect(ups).toBe(1);
 });
 

@@ -83,6 +83,7 @@ export class Shard implements ShardView {
   state: ShardView['state'] = 'starting';
   restarts = 0;
   fastPath: ShardView['fastPath'];
+  dtls: ShardView['dtls'];
   udpPort: number | undefined;
   readonly #options: ShardOptions;
   /** A worker whose events are wrong sends them at the rate of its packets, should a stranger know how. */
@@ -240,6 +241,7 @@ export class Shard implements ShardView {
     this.#cpuAtBeat = this.#cpuSeconds();
     this.udpPort = event.udpPort;
     this.fastPath = event.fastPath;
+    this.dtls = event.dtls;
     this.state = 'up';
     this.#upAtMs = this.#options.clock();
     this.#lastBeatAtMs = this.#upAtMs;

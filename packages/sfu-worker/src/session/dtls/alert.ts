@@ -1,7 +1,9 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { SessionKeys } from '@shardcast/shared';
 
-/** DTLS 1.2 records under AES-128-GCM (RFC 6347 §4.1, RFC 5288 §3): header, explicit nonce, ciphertext, tag. */
+type AlertKeys = SessionKeys['alert'];
+
+/** DTLS 1.2 records under AES-GCM (RFC 6347 §4.1, RFC 5288 §3): header, explicit nonce, ciphertext, tag. */
 const RECORD_HEADER_BYTES = 13;
 const EXPLICIT_NONCE_BYTES = 8;
 const TAG_BYTES = 16;
@@ -9,12 +11,13 @@ const ALERT = 21;
 const ALERT_BYTES = 2;
 
 /** @returns level and description of an encrypted alert record; undefined when it is forged or something else. */
-export function readAlert(keys: SessionKeys['alert'], record: Buffer): Buffer | undefined {
+export function readAlert(keys: Pick<AlertKeys, 'peerKey' | 'peerIv'>, record: Buffer): Buffer | undefined {
   const overhead = RECORD_HEADER_BYTES + EXPLICIT_NONCE_BYTES + TAG_BYTES;
   if (record.length < overhead + ALERT_BYTES || record[0] !== ALERT) return undefined;
   const body = RECORD_HEADER_BYTES + EXPLICIT_NONCE_BYTES;
   const nonce = Buffer.concat([Buffer.from(keys.peerIv, 'base64'), record.subarray(RECORD_HEADER_BYTES, body)]);
-  const decipher = createDecipheriv('aes-128-gcm', Buffer.from(keys.peerKey, 'base64'), nonce);
+  const key = Buffer.from(keys.peerKey, 'base64');
+  const decipher = createDecipheriv(key.length === 32 ? 'aes-256-gcm' : 'aes-128-gcm', key, nonce);
   const aad = Buffer.alloc(13);
   record.copy(aad, 0, 3, 11); // epoch and sequence number
   record.copy(aad, 8, 0, 3); // type and version
@@ -31,10 +34,11 @@ export function readAlert(keys: SessionKeys['alert'], record: Buffer): Buffer | 
 }
 
 /**
- * A close_notify record of epoch 1.
- * @param sequence never the same twice under one key; the handshake used small numbers
+ * A close_notify record of epoch 1: the one that is ready, or a new one.
+ * @param sequence of a new one, never the same twice under one key; the handshake used small numbers
  */
-export function closeNotify(keys: SessionKeys['alert'], sequence: number): Buffer {
+export function closeNotify(keys: AlertKeys, sequence: number): Buffer {
+  if ('goodbye' in keys) return Buffer.from(keys.goodbye, 'base64');
   const number = Buffer.alloc(8);
   number.writeUInt16BE(1, 0);
   number.writeUIntBE(sequence, 2, 6);

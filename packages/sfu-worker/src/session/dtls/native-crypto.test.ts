@@ -8,7 +8,7 @@ import { Handshake } from '../../../test/session/dtls-peer.ts';
 const stock = { keyPair: nacl.box.keyPair, scalarMult: nacl.scalarMult, sign: PrivateKey.prototype.sign };
 
 test('OpenSSL stands in for the JavaScript crypto, gives the same results, and is what a handshake really calls', async () => {
-  const { ours, theirs } = await Handshake.prepare();
+  const { engine, ours, theirs } = await Handshake.prepare('werift');
   expect(nacl.box.keyPair).not.toBe(stock.keyPair);
   expect(nacl.scalarMult).not.toBe(stock.scalarMult);
   expect(PrivateKey.prototype.sign).not.toBe(stock.sign);
@@ -28,7 +28,7 @@ test('OpenSSL stands in for the JavaScript crypto, gives the same results, and i
   const keyPair = vi.spyOn(nacl.box, 'keyPair');
   const scalarMult = vi.spyOn(nacl, 'scalarMult');
   const sign = vi.spyOn(PrivateKey.prototype, 'sign');
-  const { channel, outcome } = new Handshake({ active: false, ours, expected: theirs }).start();
+  const { channel, outcome } = new Handshake({ active: false, engine, expected: theirs }).start();
   expect(await outcome).toHaveProperty('keys');
   // Both ends are in this process: an ephemeral key and a shared secret each, and the server's signature.
   expect(keyPair).toHaveBeenCalledTimes(2);

@@ -1,34 +1,15 @@
 import type { SessionKeys } from '@shardcast/shared';
-import type { DtlsClient, DtlsServer } from 'werift';
 import type { SrtpProfile } from '../srtp/session-keys.ts';
-import type { Certificate } from './certificate.ts';
-import { DtlsInbound } from './inbound.ts';
-import { useNativeCrypto } from './native-crypto.ts';
-import { type Fingerprint, PeerVerifier } from './peer-verifier.ts';
-
-const CERTIFICATE_VERIFY = 15;
-const GCM_IV_BYTES = 4;
-/** werift's number for a handshake that is over: no flight is repeated from here on. */
-const LAST_FLIGHT = 7;
-
-type Werift = typeof import('werift');
-let werift: Werift | undefined;
-
-/** Loads werift, which blocks a thread for some 170 ms: call it before the first session. Idempotent. */
-export async function loadDtls(): Promise<void> {
-  werift ??= await import('werift');
-  useNativeCrypto();
-}
+import type { Fingerprint } from './peer-verifier.ts';
 
 export type SecureChannelOptions = {
   /** We are the DTLS client (the offer said `setup:passive`). */
   readonly active: boolean;
-  readonly certificate: Certificate;
   /** SRTP profiles, best first. */
   readonly profiles: readonly SrtpProfile[];
   /** The peer's, from its SDP. */
   readonly fingerprint: Fingerprint;
-  readonly send: (record: Buffer) => void;
+  readonly send: (datagram: Buffer) => void;
   readonly onReady: (keys: SessionKeys) => void;
   readonly onFail: (reason: string) => void;
   /** An alert record of epoch 1, still encrypted. */
@@ -38,172 +19,24 @@ export type SecureChannelOptions = {
 };
 
 /**
- * The DTLS handshake of one session by werift, with the peer authenticated before our Finished goes out (RFC 5763).
- * Nothing is ever sent through werift after the handshake: its record numbers would repeat and with them GCM nonces.
+ * The DTLS handshake of one session. The peer is authenticated by its fingerprint and its signature before our Finished
+ * goes out (RFC 5763). After `onReady` it only answers a peer that asks for the last flight again.
  */
-export class SecureChannel {
-  readonly #options: SecureChannelOptions;
-  readonly #inbound: DtlsInbound;
-  readonly #transport: {
-    type: string;
-    address: { address: string; family: string; port: number };
-    closed: boolean;
-    onData: (data: Buffer, address: readonly [string, number]) => void;
-    send: (data: Buffer) => Promise<void>;
-    close: () => Promise<void>;
-  };
-  #dtls: DtlsServer | DtlsClient | undefined;
-  #state: 'new' | 'started' | 'ready' | 'ended' = 'new';
-
-  /** Call `loadDtls` before. */
-  constructor(options: SecureChannelOptions) {
-    if (werift === undefined) throw new Error('loadDtls was not awaited');
-    this.#options = options;
-    const { certificate, active } = options;
-    this.#transport = {
-      type: 'mux',
-      address: { address: '', family: 'IPv4', port: 0 },
-      closed: false,
-      onData: () => {},
-      send: async (data) => options.send(data),
-      close: async () => {},
-    };
-    const Dtls = active ? werift.DtlsClient : werift.DtlsServer;
-    const dtls = new Dtls({
-      cert: certificate.certPem,
-      key: certificate.keyPem,
-      signatureHash: certificate.signatureHash as { hash: 4; signature: 3 }, // SHA-256 and ECDSA, as werift made it
-      // werift's own interface; what it calls is `send` and `onData`.
-      transport: this.#transport as unknown as NonNullable<ConstructorParameters<typeof Dtls>[0]>['transport'],
-      srtpProfiles: [...options.profiles],
-      extendedMasterSecret: true,
-      certificateRequest: !active,
-    });
-    this.#dtls = dtls;
-    this.#inbound = new DtlsInbound(
-      (record) => this.#transport.onData(record, ['', 0]),
-      (record) => options.onAlert(record),
-      () => options.onDropped(),
-    );
-    if (active) this.#inbound.release();
-    this.#verifyBeforeWerift(dtls);
-    dtls.onError.subscribe((error) => {
-      if (this.#state !== 'ready') this.#fail(`DTLS: ${describe(error)}`);
-    });
-    dtls.onConnect.once(() => this.#connected(dtls));
-  }
-
+export interface SecureChannel {
   /** The peer's address is known. As DTLS client, begins; as server, waits for the ClientHello. Idempotent. */
-  start(): void {
-    if (this.#state !== 'new') return;
-    this.#state = 'started';
-    if (this.#dtls === undefined || !('connect' in this.#dtls)) return;
-    this.#dtls.connect().catch((error: unknown) => {
-      if (this.#state === 'started') this.#fail(`DTLS: ${describe(error)}`);
-    });
-  }
-
-  onDatagram(datagram: Buffer): void {
-    if (this.#state === 'ended' || this.#dtls === undefined) return;
-    this.#inbound.feed(datagram);
-  }
-
-  /** The peer has all it needs: lets werift's state go. */
-  release(): void {
-    this.#detach();
-  }
-
-  close(): void {
-    this.#state = 'ended';
-    this.#detach();
-  }
-
-  /** Checks run on each message before werift acts on it. */
-  #verifyBeforeWerift(dtls: DtlsServer | DtlsClient): void {
-    const verifier = new PeerVerifier(this.#options.fingerprint, this.#options.active, {
-      transcript: (before) => {
-        const messages: Buffer[] = [];
-        for (const message of dtls.dtls.sortedHandshakeCache) {
-          if (message.msg_type === before) break;
-          messages.push(message.serialize());
-        }
-        return Buffer.concat(messages);
-      },
-      get masterSecret() {
-        return dtls.cipher.masterSecret;
-      },
-      get clientAndServerRandom() {
-        return Buffer.concat([dtls.cipher.localRandom.serialize(), dtls.cipher.remoteRandom.serialize()]);
-      },
-    });
-    const handle = dtls.onHandleHandshakes;
-    dtls.onHandleHandshakes = async (messages) => {
-      for (const message of messages) {
-        if (this.#state === 'ended') return;
-        const refusal = verifier.check({ type: message.msg_type, body: message.fragment });
-        if (refusal !== undefined) {
-          this.#fail(refusal);
-          return;
-        }
-        const handled = handle([message]);
-        // The peer is authenticated: its encrypted Finished may come.
-        if (message.msg_type === CERTIFICATE_VERIFY) this.#inbound.release();
-        await handled;
-      }
-    };
-  }
-
-  #connected(dtls: DtlsServer | DtlsClient): void {
-    if (this.#state === 'ended' || this.#state === 'ready' || werift === undefined) return;
-    const profile = dtls.srtp.srtpProfile;
-    if (profile !== 1 && profile !== 7) {
-      this.#fail('no SRTP profile in common');
-      return;
-    }
-    this.#state = 'ready';
-    this.#inbound.seal();
-    const keys = dtls.extractSessionKeys(werift.keyLength(profile), werift.saltLength(profile));
-    const record = dtls.cipher.cipher;
-    const client = { key: record.clientWriteKey, iv: record.clientNonce };
-    const server = { key: record.serverWriteKey, iv: record.serverNonce };
-    const [own, peer] = this.#options.active ? [client, server] : [server, client];
-    this.#options.onReady({
-      profile,
-      localKey: base64(keys.localKey),
-      localSalt: base64(keys.localSalt),
-      remoteKey: base64(keys.remoteKey),
-      remoteSalt: base64(keys.remoteSalt),
-      alert: {
-        peerKey: base64(peer.key),
-        peerIv: base64(peer.iv?.subarray(0, GCM_IV_BYTES)),
-        ownKey: base64(own.key),
-        ownIv: base64(own.iv?.subarray(0, GCM_IV_BYTES)),
-      },
-    });
-  }
-
-  #fail(reason: string): void {
-    if (this.#state === 'ended') return;
-    this.#state = 'ended';
-    this.#detach();
-    this.#options.onFail(reason);
-  }
-
-  /** werift's flight timers would run for half a minute: they must find nothing to send, with or for. */
-  #detach(): void {
-    if (this.#dtls !== undefined) this.#dtls.dtls.flight = LAST_FLIGHT;
-    this.#dtls = undefined;
-    this.#transport.onData = () => {};
-    if (this.#state === 'ended') this.#transport.send = async () => {};
-  }
+  start(): void;
+  /** Takes a datagram; it may be kept until a flight is whole. */
+  onDatagram(datagram: Buffer): void;
+  /** Some time went by: repeats a flight whose time has come. The worker's timer calls it a few times a second. */
+  tick(): void;
+  /** The peer has all it needs: lets the handshake's state go. */
+  release(): void;
+  /** Lets it go at once; nothing is sent or called back any more. Idempotent. */
+  close(): void;
 }
 
-/** werift also throws strings, and errors without a message. */
-function describe(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)) || 'the handshake failed';
-}
-
-function base64(bytes: Uint8Array | undefined): string {
-  if (bytes === undefined) throw new Error('werift finished a handshake without keys');
-  return Buffer.from(bytes).toString('base64');
+/** Who does handshakes in a worker: one implementation for all its sessions, with one certificate. */
+export interface DtlsEngine {
+  readonly name: 'werift' | 'openssl';
+  open(options: SecureChannelOptions): SecureChannel;
 }

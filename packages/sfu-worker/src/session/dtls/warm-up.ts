@@ -1,5 +1,4 @@
-import type { Certificate } from './certificate.ts';
-import { SecureChannel } from './secure-channel.ts';
+import type { DtlsEngine } from './secure-channel.ts';
 
 /** RFC 5246 §7.4.1.2 in a record and a message of RFC 6347: the suite that we speak, and P-256 alone (RFC 8422 §5.1.1). */
 const HELLO_BODY = Buffer.concat([
@@ -18,15 +17,14 @@ const HELLO = Buffer.concat([
 ]);
 
 /**
- * The first key on P-256 makes tables for some 80 ms (X25519 and ECDSA are OpenSSL's and need none): better before the
- * worker serves than while it does. Call `loadDtls` before.
+ * The first key on P-256 makes tables, in werift for some 80 ms (X25519 and ECDSA are OpenSSL's and need none): better
+ * before the worker serves than while it does.
  * @returns whether a handshake began, and so made a key
  */
-export function warmUp(certificate: Certificate): boolean {
+export function warmUp(engine: DtlsEngine): boolean {
   let isAnswered = false;
-  const channel = new SecureChannel({
+  const channel = engine.open({
     active: false,
-    certificate,
     profiles: [1],
     fingerprint: { hash: 'sha-256', value: '' }, // nobody comes so far as to be compared
     send: () => {
