@@ -81,11 +81,12 @@ DtlsHandshakeObject::DtlsHandshakeObject(const Napi::CallbackInfo& info)
   Napi::Env env = info.Env();
   if (info.Length() >= 5 && info[1].IsBoolean()) {
     auto context = DtlsContextObject::From(env, info[0]);
-    const auto hash = Text(info[3]);
-    const std::span<uint8_t> digest = Bytes(env, info[4]);
     DtlsHandshake::Options options;
     options.is_server = info[1].As<Napi::Boolean>();
+    // A getter in the array may take memory away: only then is the digest looked up.
     options.profiles = ProfileNames(env, info[2]);
+    const auto hash = Text(info[3]);
+    const std::span<uint8_t> digest = Bytes(env, info[4]);
     options.fingerprint.algorithm = hash ? HashNamed(*hash) : nullptr;
     options.fingerprint.digest.assign(digest.begin(), digest.end());
     if (context && !options.profiles.empty() && options.fingerprint.algorithm != nullptr) {
