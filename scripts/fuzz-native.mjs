@@ -36,8 +36,8 @@ function missing() {
   if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status !== 0) return `no ${compiler}`;
   if (library('libasan.so') === '' || library('libubsan.so') === '') return 'no sanitizer libraries';
   if (headers() === undefined) return 'no headers of this Node beside its binary';
-  const probe = spawnSync(compiler, ['-x', 'c++', '-', '-lcrypto', '-o', '/dev/null'], {
-    input: '#include <openssl/evp.h>\nint main() { return EVP_aes_128_gcm() == nullptr; }',
+  const probe = spawnSync(compiler, ['-x', 'c++', '-', '-lssl', '-lcrypto', '-o', '/dev/null'], {
+    input: '#include <openssl/ssl.h>\nint main() { return DTLS_method() == nullptr; }',
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   return probe.status === 0 ? undefined : 'no OpenSSL to link with';
@@ -83,7 +83,7 @@ export function fuzzNative(/** @type {number} */ seconds, /** @type {number} */ 
   const steps = /** @type {const} */ ([
     [
       'the core under sanitizers',
-      () => build(core, [join(native, 'fuzz/core.cc'), ...plain, '-lcrypto']),
+      () => build(core, [join(native, 'fuzz/core.cc'), ...plain, '-lssl', '-lcrypto']),
       core,
       [String(seconds), String(seed)],
       {},

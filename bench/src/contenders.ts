@@ -28,6 +28,8 @@ export type Contender = {
 
 /** `native` and `portable` name themselves; empty leaves it to the server. */
 export type FastPathChoice = '' | 'native' | 'portable';
+/** Who does Shardcast's handshakes; its own default unless said. */
+export type DtlsChoice = '' | 'werift' | 'openssl';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const SHARDCAST = file('../../packages/signaling/dist/main.js');
@@ -51,15 +53,16 @@ const FLAGS = [
 const ASIS = ['--nack=on', '--rtcpInterval=1s', '--bufferPool=off', '--fastPath=portable'];
 
 /** All that this machine has, the baseline of the ratios first. */
-export async function contenders(fastPath: FastPathChoice): Promise<readonly Contender[]> {
+export async function contenders(fastPath: FastPathChoice, dtls: DtlsChoice): Promise<readonly Contender[]> {
   const baseline: Contender = { name: 'stock werift', intakes: ['tcp'], isShardcast: false, start: startBaseline };
   const janus: Contender = { name: 'janus', intakes: ['tcp'], isShardcast: false, start: startJanus };
+  const handshakes = dtls === '' ? [] : [`--dtls=${dtls}`];
   const hasNative = fastPath === '' && (await takesNative());
   return [
     baseline,
     shardcast('ASIS', ASIS),
-    shardcast('TOBE', fastPath === '' ? [] : [`--fastPath=${fastPath}`]),
-    ...(hasNative ? [shardcast('TOBE portable', ['--fastPath=portable'])] : []),
+    shardcast('TOBE', [...(fastPath === '' ? [] : [`--fastPath=${fastPath}`]), ...handshakes]),
+    ...(hasNative ? [shardcast('TOBE portable', ['--fastPath=portable', ...handshakes])] : []),
     ...(existsSync(JANUS) ? [janus] : []),
   ];
 }

@@ -18,6 +18,7 @@ const { values } = parseArgs({
     workload: { type: 'string', default: '' },
     all: { type: 'boolean', default: false },
     'fast-path': { type: 'string', default: '' },
+    dtls: { type: 'string', default: '' },
     srtp: { type: 'string', default: 'any' },
     profile: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -44,7 +45,8 @@ const settings = {
   nodeArgs: values.profile ? ['--cpu-prof', '--cpu-prof-interval=500', `--cpu-prof-dir=${fileURLToPath(results)}`] : [],
 };
 const measured: Result[] = [];
-const candidates = await contenders(fastPath);
+const dtls = oneOf('dtls', values.dtls, ['', 'werift', 'openssl'] as const);
+const candidates = await contenders(fastPath, dtls);
 for (const workload of workloads) {
   for (const contender of candidates) {
     const { name } = contender;
@@ -75,6 +77,7 @@ const run = {
   commit: execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim(),
   seconds: settings.seconds,
   srtp: values.srtp,
+  dtls: dtls || 'default',
 };
 console.log(
   Object.entries(run)
