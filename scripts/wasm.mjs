@@ -12,19 +12,22 @@ const compiler = fileURLToPath(new URL('node_modules/assemblyscript', root));
 const module = join(directory, 'build/fan-out.wasm');
 const stamp = join(directory, 'build/.key');
 
-/** What the module depends on: its sources, and the compiler. */
+/** What the module depends on: its sources, and the compiler. Undefined without a compiler. */
 function key() {
+  const description = join(compiler, 'package.json');
+  if (!existsSync(description)) return undefined;
   const hash = createHash('sha256');
   const sources = join(directory, 'assembly');
   for (const name of readdirSync(sources).sort()) hash.update(readFileSync(join(sources, name)));
   hash.update(readFileSync(join(directory, 'asconfig.json')));
-  const { version } = JSON.parse(readFileSync(join(compiler, 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(description, 'utf8'));
   return `${hash.digest('hex')} ${version}`;
 }
 
 /** Resolves when the module is built, or could not be, which is said. */
 export async function buildWasm() {
   const wanted = key();
+  if (wanted === undefined) return; // an installation without tools: what is there serves
   if (existsSync(module) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   rmSync(module, { force: true }); // of other sources
   mkdirSync(join(directory, 'build'), { recursive: true });
