@@ -51,52 +51,76 @@ async function measure(contender: Contender, settings: Settings): Promise<Measur
   try {
     await stage.cameras.add(STREAMS);
     await stage.viewers.join(stage.urls(STANDING, STREAMS));
-    const readings: Reading[] = [];
-    const watched = stage.observe(churn(stage, visitors, minutes, readings));
-    const { lost, disordered, bad } = await watched;
-    return { figures: { ...figuresOf(readings), lost, disordered, bad }, details: { readings } };
+    const visits = new Visits(stage, visitors);
+    const { lost, disordered, bad } = await stage.observe(visits.run(minutes));
+    const { readings, failed } = visits;
+    return { figures: { ...figuresOf(readings), failed, lost, disordered, bad }, details: { readings } };
   } finally {
     await visitors.close();
     await stage.close();
   }
 }
 
-async function churn(stage: Stage, visitors: AudienceHost, minutes: number, readings: Reading[]): Promise<void> {
-  const beganMs = performance.now();
-  const endMs = beganMs + minutes * 60_000;
-  let sessions = 0;
-  for (let round = 0; performance.now() < endMs; round++) {
-    const roundMs = performance.now();
-    await visitors.join(stage.urls(JOINS_A_ROUND, STREAMS, round), { atOnce: 1 });
-    sessions += JOINS_A_ROUND;
-    if (visitors.viewers > VISITORS) await visitors.leave(JOINS_A_ROUND, VANISHING_A_ROUND);
-    if (round % ROUNDS_A_CAMERA === 0) {
-      await visit(new CameraCrew(stage.server, 'tcp', undefined, RESTLESS_RTSP));
-      await visit(new CameraCrew(stage.server, 'whip', undefined, RESTLESS_WHIP));
-      sessions += 2;
-    }
-    if (round % ROUNDS_A_READING === 0) {
-      await stage.server.settle();
-      const reading: Reading = {
-        minutes: (performance.now() - beganMs) / 60_000,
-        sessions,
-        megabytes: stage.residentBytes() / 1024 / 1024,
-        descriptors: descriptorsOf(stage.server.pid),
-      };
-      readings.push(reading);
-      console.error(
-        `${reading.minutes.toFixed(1)} min, ${sessions} sessions: ${reading.megabytes.toFixed(1)} MB, ${reading.descriptors} descriptors`,
-      );
-    }
-    await sleep(Math.max(0, roundMs + ROUND_MS - performance.now()));
-  }
-}
+/** Who comes and goes. One that does not get in is counted; the others go on. */
+class Visits {
+  readonly readings: Reading[] = [];
+  sessions = 0;
+  failed = 0;
+  readonly #stage: Stage;
+  readonly #visitors: AudienceHost;
 
-/** A camera publishes for a moment. */
-async function visit(crew: CameraCrew): Promise<void> {
-  await crew.add(1);
-  await sleep(ROUND_MS / 4);
-  crew.close();
+  constructor(stage: Stage, visitors: AudienceHost) {
+    this.#stage = stage;
+    this.#visitors = visitors;
+  }
+
+  async run(minutes: number): Promise<void> {
+    const beganMs = performance.now();
+    const endMs = beganMs + minutes * 60_000;
+    for (let round = 0; performance.now() < endMs; round++) {
+      const roundMs = performance.now();
+      const urls = this.#stage.urls(JOINS_A_ROUND, STREAMS, round);
+      await this.#count(JOINS_A_ROUND, () => this.#visitors.join(urls, { atOnce: 1 }));
+      if (this.#visitors.viewers > VISITORS) await this.#visitors.leave(JOINS_A_ROUND, VANISHING_A_ROUND);
+      if (round % ROUNDS_A_CAMERA === 0) {
+        await this.#count(1, () => this.#publish('tcp', RESTLESS_RTSP));
+        await this.#count(1, () => this.#publish('whip', RESTLESS_WHIP));
+      }
+      if (round % ROUNDS_A_READING === 0) await this.#read((performance.now() - beganMs) / 60_000);
+      await sleep(Math.max(0, roundMs + ROUND_MS - performance.now()));
+    }
+  }
+
+  async #count(sessions: number, visit: () => Promise<void>): Promise<void> {
+    this.sessions += sessions;
+    try {
+      await visit();
+    } catch (error) {
+      this.failed++;
+      console.error(`a visit failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** A camera, for a moment. */
+  async #publish(intake: 'tcp' | 'whip', camera: number): Promise<void> {
+    const crew = new CameraCrew(this.#stage.server, intake, undefined, camera);
+    try {
+      await crew.add(1);
+      await sleep(ROUND_MS / 4);
+    } finally {
+      crew.close();
+    }
+  }
+
+  async #read(minutes: number): Promise<void> {
+    const { server } = this.#stage;
+    await server.settle();
+    const megabytes = this.#stage.residentBytes() / 1024 / 1024;
+    const descriptors = descriptorsOf(server.pid);
+    this.readings.push({ minutes, sessions: this.sessions, megabytes, descriptors });
+    const at = `${minutes.toFixed(1)} min, ${this.sessions} sessions`;
+    console.error(`${at}: ${megabytes.toFixed(1)} MB, ${descriptors} descriptors`);
+  }
 }
 
 /** The first third fills pools and lets the compilers finish. */

@@ -1,10 +1,13 @@
 import { randomBytes, verify, X509Certificate } from 'node:crypto';
 import { PrivateKey } from '@fidm/x509';
+import { p256 } from '@noble/curves/p256';
 import nacl from 'tweetnacl';
 import { expect, test, vi } from 'vitest';
 import { Handshake } from '../../../test/session/dtls-peer.ts';
+import { warmUp } from './warm-up.ts';
 
 // Taken before anything was replaced.
+const stockP256 = { ...p256 };
 const stock = { keyPair: nacl.box.keyPair, scalarMult: nacl.scalarMult, sign: PrivateKey.prototype.sign };
 
 test('OpenSSL stands in for the JavaScript crypto, gives the same results, and is what a handshake really calls', async () => {
@@ -35,4 +38,24 @@ test('OpenSSL stands in for the JavaScript crypto, gives the same results, and i
   expect(scalarMult).toHaveBeenCalledTimes(2);
   expect(sign).toHaveBeenCalledTimes(1);
   channel.close();
+});
+
+test('P-256 is OpenSSL’s as well, with the same results, for a handshake that has no other curve', async () => {
+  await Handshake.prepare();
+  expect(p256.getSharedSecret).not.toBe(stockP256.getSharedSecret);
+  for (let i = 0; i < 20; i++) {
+    const own = p256.utils.randomPrivateKey();
+    const other = stockP256.utils.randomPrivateKey();
+    const point = p256.getPublicKey(own, false);
+    expect(Buffer.from(point)).toEqual(Buffer.from(stockP256.getPublicKey(own, false)));
+    // What werift takes of it: all but the first byte.
+    const secret = Buffer.from(p256.getSharedSecret(own, stockP256.getPublicKey(other, false))).subarray(1);
+    expect(secret).toEqual(Buffer.from(stockP256.getSharedSecret(other, point)).subarray(1));
+  }
+  const offCurve = Buffer.from(p256.getPublicKey(p256.utils.randomPrivateKey(), false));
+  offCurve[40] = (offCurve[40] as number) ^ 1;
+  expect(() => p256.getSharedSecret(p256.utils.randomPrivateKey(), offCurve)).toThrow();
+  const randomPrivateKey = vi.spyOn(p256.utils, 'randomPrivateKey');
+  warmUp((await Handshake.prepare()).ours); // a hello with P-256 alone
+  expect(randomPrivateKey).toHaveBeenCalledOnce();
 });
