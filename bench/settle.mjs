@@ -19,8 +19,7 @@ if (isMainThread) {
 function collect() {
   gc();
   if (process.env.SETTLE_LOG === undefined) return;
-  const { used_heap_size, total_heap_size, malloced_memory, external_memory, number_of_native_contexts } =
-    getHeapStatistics();
+  const { used_heap_size, total_heap_size, malloced_memory, external_memory } = getHeapStatistics();
   const { rss, arrayBuffers } = process.memoryUsage();
   const inKb = Object.entries({
     used_heap_size,
