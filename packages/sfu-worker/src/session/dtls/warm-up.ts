@@ -17,8 +17,8 @@ const HELLO = Buffer.concat([
 ]);
 
 /**
- * The first key on P-256 makes tables, in werift for some 80 ms (X25519 and ECDSA are OpenSSL's and need none): better
- * before the worker serves than while it does.
+ * Half of a handshake that leads nowhere: what an engine loads and compiles with its first one is better done before the
+ * worker serves than while it does.
  * @returns whether a handshake began, and so made a key
  */
 export function warmUp(engine: DtlsEngine): boolean {
