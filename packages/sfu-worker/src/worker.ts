@@ -482,6 +482,7 @@ export class ShardWorker {
     const counters = this.#telemetry.counters;
     counters[WORKER.sessions] = this.#sessions.size;
     counters[WORKER.streams] = this.#streams.size;
+    counters[WORKER.turnsWaiting] = this.#turns.length;
     const used = this.#mux.queued === 0 ? 0 : (this.#pool?.used ?? 0);
     counters[WORKER.poolSlotsUsed] = used;
     counters[WORKER.poolSlotsFree] = (this.#pool?.slots ?? 0) - used;

@@ -41,6 +41,7 @@ const WORKER_FIELDS = [
   'datagramsOut',
   'keyframeCacheRefused',
   'faults',
+  'turnsWaiting',
   'handling',
 ] as const;
 export type WorkerField = (typeof WORKER_FIELDS)[number];

@@ -66,6 +66,12 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     telemetry.worker('activeResources'),
   );
   add('gauge', 'sessions', 'Sessions of publishers and viewers.', ({ telemetry }) => telemetry.worker('sessions'));
+  add(
+    'gauge',
+    'turns_waiting',
+    'Offers and handshake datagrams that wait for a turn of the event loop.',
+    ({ telemetry }) => telemetry.worker('turnsWaiting'),
+  );
   add('gauge', 'streams', 'Streams that the worker owns.', ({ telemetry }) => telemetry.worker('streams'));
 
   const fields = (

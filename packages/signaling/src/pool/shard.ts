@@ -46,6 +46,7 @@ const GAUGES = [
   'streams',
   'poolSlotsFree',
   'poolSlotsUsed',
+  'turnsWaiting',
 ] as const satisfies readonly WorkerField[];
 
 /** How a worker was lost. */
