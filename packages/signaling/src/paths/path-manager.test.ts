@@ -74,6 +74,20 @@ describe('publishing', () => {
     expect(t.manager.path('cam')).toMatchObject({ worker, slot, online: true });
   });
 
+  test('a session ends with the authorisation that opened it, others stay', async () => {
+    begin();
+    await t.live('cam');
+    const brief = await t.manager.subscribe('cam', 'offer', { ...from('192.0.2.9:9'), lifetimeMs: 5000 });
+    await t.watch('cam');
+    await pass(4000);
+    expect(t.manager.sessions()).toHaveLength(3);
+    await pass(2000);
+    expect(t.manager.sessions().map(({ id }) => id)).not.toContain(brief.id);
+    expect(t.manager.sessions()).toHaveLength(2);
+    const closing = t.home('cam').requests.filter(({ type }) => type === 'close-session');
+    expect(closing).toMatchObject([{ session: brief.session, reason: 'its authorisation expired' }]);
+  });
+
   test('a path with a source of its own takes no publisher', async () => {
     begin({ paths: rules({ cam: { source: CAMERA } }) });
     await expect(t.manager.publish('cam', 'offer', from(''))).rejects.toEqual(code('PUBLISHER_EXISTS'));
