@@ -179,6 +179,7 @@ export class ShardWorker {
       udpPort: mux.port,
       fastPath: this.#fastPath.name,
       dtls: dtls.name,
+      fastPathDetail: this.#fastPath.detail,
     });
   }
 

@@ -62,9 +62,12 @@ export class ShardcastServer {
       { workers, entry: workerEntry, settings, heapLimitMb: config.workerHeapLimit / 1024 ** 2, log, clock },
       {
         onUp: (worker) => {
-          log.debug({ worker }, 'worker up');
+          const { fastPath, fastPathDetail } = pool.shards[worker] ?? {};
+          log.debug({ worker, fastPath, ...fastPathDetail }, 'worker up');
           manager.workerUp(worker);
-          if (pool.shards.every((shard) => shard.state === 'up')) allUp();
+          if (!pool.shards.every((shard) => shard.state === 'up')) return;
+          if (state === 'starting') log.info({ workers, fastPath, ...fastPathDetail }, 'every worker is up');
+          allUp();
         },
         onLost: (worker, loss) => {
           if (state === 'starting' && UNUSABLE_ADDRESS.test(loss.reason)) {

@@ -1,3 +1,4 @@
+import type { FastPathDetail } from '@shardcast/shared';
 import type { LegGroup } from '../forward/leg-group.ts';
 import type { PacketBatch } from '../forward/packet-batch.ts';
 import type { SrtpSender } from '../session/srtp/protect.ts';
@@ -12,6 +13,7 @@ export type Destination = { readonly address: string; readonly port: number };
  */
 export interface FastPath {
   readonly name: 'portable' | 'native';
+  readonly detail: FastPathDetail;
   /** SRTP profiles, the cheapest first. */
   readonly profiles: readonly SrtpProfile[];
 

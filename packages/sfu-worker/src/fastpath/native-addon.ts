@@ -22,12 +22,23 @@ export interface NativeUdpSocket {
   forget(address: string, port: number): void;
   /** Sends, or keeps a copy. @returns false when it could do neither */
   send(bytes: Uint8Array, start: number, length: number, address: string, port: number): boolean;
-  /** Fills `out` (5): datagrams out, send errors, refusals of offload, truncated, 1 when segments go out at once. */
+  /** Fills `out` (`STATISTICS.FIELDS`). */
   statistics(out: Float64Array): void;
   /** Memory for what is kept back while the kernel takes no more. */
   queuedBytes(): number;
   close(): void;
 }
+
+/** What `NativeUdpSocket.statistics` tells; the last two are 1 or 0: whether segments go out, and come in, at once. */
+export const STATISTICS = {
+  DATAGRAMS_OUT: 0,
+  SEND_ERRORS: 1,
+  OFFLOAD_REFUSED: 2,
+  TRUNCATED: 3,
+  SEGMENTS: 4,
+  COALESCES: 5,
+  FIELDS: 6,
+} as const;
 
 export type NativeUdpSocketOptions = {
   readonly host: string;
@@ -101,6 +112,8 @@ export interface NativeAddon extends NativeDtls {
   readonly StreamSocket: new (
     options: NativeStreamSocketOptions,
   ) => NativeStreamSocket;
+  /** What encrypts packets with AES-GCM. */
+  readonly cipher: 'vaes' | 'openssl';
   readonly layout: Readonly<Record<string, number>>;
   /** A second descriptor of the same socket, for another thread. @throws Error when there is none to copy */
   duplicateDescriptor(descriptor: number): number;

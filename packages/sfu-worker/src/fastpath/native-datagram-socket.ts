@@ -1,4 +1,4 @@
-import { WORKER } from '@shardcast/shared';
+import { type FastPathDetail, WORKER } from '@shardcast/shared';
 import type {
   DatagramReceiver,
   DatagramSocket,
@@ -6,7 +6,13 @@ import type {
   RemoteAddress,
 } from '../session/datagram-socket.ts';
 import { SOCKET_BUFFER_BYTES } from '../session/node-datagram-socket.ts';
-import { type NativeAddon, type NativeUdpSocket, RECEIVE_BYTES, RECEIVE_DATAGRAMS } from './native-addon.ts';
+import {
+  type NativeAddon,
+  type NativeUdpSocket,
+  RECEIVE_BYTES,
+  RECEIVE_DATAGRAMS,
+  STATISTICS,
+} from './native-addon.ts';
 
 /** Lots that are received before the loop may turn to other work; what is left keeps the socket readable. */
 const LOTS_A_TURN = 4;
@@ -33,12 +39,13 @@ export class NativeDatagramSocket implements DatagramSocket {
   readonly #context: DatagramSocketContext;
   readonly #memory: Buffer;
   readonly #received = new Int32Array(RECEIVE_DATAGRAMS * FIELDS);
-  readonly #statistics = new Float64Array(5);
+  readonly #statistics = new Float64Array(STATISTICS.FIELDS);
   /** By peer number; 0 is a stranger. */
   readonly #peers: (RemoteAddress | undefined)[] = [undefined];
   readonly #numbers = new Map<RemoteAddress, number>();
   readonly #free: number[] = [];
   #sendErrors = 0;
+  #offloadRefused = 0;
   #receiver: DatagramReceiver | undefined;
   #closed = false;
 
@@ -121,11 +128,28 @@ export class NativeDatagramSocket implements DatagramSocket {
     if (from !== undefined) this.#receiver?.onDatagram(this.#memory.subarray(offset, offset + bytes), from);
   }
 
-  #countErrors(): void {
+  /** What the kernel takes off it now: it may stop at any time. */
+  get offload(): FastPathDetail['offload'] {
     this.native.statistics(this.#statistics);
-    const errors = this.#statistics[1] as number;
-    if (errors === this.#sendErrors) return;
-    this.#context.telemetry.add(WORKER.droppedSendError, errors - this.#sendErrors);
+    const segments = this.#statistics[STATISTICS.SEGMENTS] === 1;
+    const coalesces = this.#statistics[STATISTICS.COALESCES] === 1;
+    if (segments) return coalesces ? 'gso+gro' : 'gso';
+    return coalesces ? 'gro' : 'none';
+  }
+
+  #countErrors(): void {
+    const { log, telemetry } = this.#context;
+    this.native.statistics(this.#statistics);
+    const errors = this.#statistics[STATISTICS.SEND_ERRORS] as number;
+    if (errors !== this.#sendErrors) telemetry.add(WORKER.droppedSendError, errors - this.#sendErrors);
     this.#sendErrors = errors;
+    const refused = this.#statistics[STATISTICS.OFFLOAD_REFUSED] as number;
+    if (refused === this.#offloadRefused) return;
+    telemetry.add(WORKER.offloadRefused, refused - this.#offloadRefused);
+    if (this.#offloadRefused === 0) {
+      const segments = this.#statistics[STATISTICS.SEGMENTS] === 1;
+      log.warn('the kernel refused segmentation offload; the same bytes went out one by one', { stillTried: segments });
+    }
+    this.#offloadRefused = refused;
   }
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { SESSION_DOUBLES, Telemetry } from '@shardcast/shared';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { batchOf, legs, makeLegs, packets } from '../../test/fastpath/traffic.ts';
+import { batchOf, legs, MAX_LEGS, makeLegs, packets } from '../../test/fastpath/traffic.ts';
 import { LEG, LegTable } from '../forward/leg-table.ts';
 import { PacketBatch } from '../forward/packet-batch.ts';
 import { PacketPool } from '../forward/packet-pool.ts';
@@ -106,6 +108,34 @@ describe.skipIf('reason' in loaded)('the addon', () => {
         51c7d19b 36de3adf 8833899d 7f27beb1 6a9152cf 765ee439 0cce`),
     );
     socket.close();
+  });
+
+  test('leaves nothing on the heap for a packet', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void; // as the flag promises
+    const telemetry = new Telemetry(Telemetry.allocate());
+    const counters = new SharedArrayBuffer(MAX_LEGS * SESSION_DOUBLES * 8);
+    const table = new LegTable();
+    const { socket, path } = openNative(telemetry, counters, table);
+    const spec = { profile: 7, out: 5, startAt: 0, timestampOffset: 9, payloadType: 96 } as const;
+    const unused = createSocket('udp4').bind(0, '127.0.0.1'); // takes them and reads none
+    await once(unused, 'listening');
+    const group = makeLegs(path, table, counters, new Array(MAX_LEGS).fill(spec), unused.address().port);
+    const batch = batchOf(new Array(4).fill({ bytes: 1165, step: 1, timestamp: 7, flags: 0 }));
+    const run = (calls: number) => {
+      let sent = 0;
+      for (let i = 0; i < calls; i++) sent += path.forward(batch, group, i);
+      return sent;
+    };
+    run(2000);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const sent = run(2000);
+    const grown = process.memoryUsage().heapUsed - before;
+    socket.close();
+    unused.close();
+    expect(sent).toBe(2000 * MAX_LEGS * 4);
+    expect(grown / sent).toBeLessThan(1);
   });
 
   test('sends a frame whose last packet is shorter, and one whose middle is, over IPv6 as it was', async () => {

@@ -1,4 +1,4 @@
-import { SESSION_DOUBLES, type Telemetry, WORKER } from '@shardcast/shared';
+import { type FastPathDetail, SESSION_DOUBLES, type Telemetry, WORKER } from '@shardcast/shared';
 import type { LegGroup } from '../forward/leg-group.ts';
 import type { LegTable } from '../forward/leg-table.ts';
 import type { PacketBatch } from '../forward/packet-batch.ts';
@@ -13,6 +13,7 @@ export class NativeFastPath implements FastPath {
   readonly name = 'native';
   /** AEAD_AES_128_GCM is one pass with hardware for all of it. */
   readonly profiles = [7, 1] as const;
+  readonly detail: FastPathDetail;
   readonly #addon: NativeAddon;
   readonly #fanOut: NativeFanOut;
   readonly #legs: LegTable;
@@ -29,6 +30,7 @@ export class NativeFastPath implements FastPath {
     const doubles = Math.floor(options.sessionCounters.byteLength / Float64Array.BYTES_PER_ELEMENT);
     if (doubles < SESSION_DOUBLES) throw new RangeError('no session fits these counters');
     this.#addon = options.addon;
+    this.detail = { cipher: options.addon.cipher, offload: options.socket.offload };
     this.#fanOut = new options.addon.FanOut(
       options.socket.native,
       new Float64Array(options.sessionCounters, 0, doubles),

@@ -1,4 +1,4 @@
-import { type Telemetry, TRACK_COUNTER, trackCounter, WORKER } from '@shardcast/shared';
+import { type FastPathDetail, type Telemetry, TRACK_COUNTER, trackCounter, WORKER } from '@shardcast/shared';
 import type { Leg } from '../forward/leg.ts';
 import type { LegGroup } from '../forward/leg-group.ts';
 import { PACKET, type PacketBatch } from '../forward/packet-batch.ts';
@@ -66,6 +66,10 @@ export class PortableFastPath implements FastPath {
   /** First packet of the part of the batch that the module holds, -1 for none. */
   #loaded = -1;
   #lastTimestamp = 0;
+
+  get detail(): FastPathDetail {
+    return { cipher: this.#wasm === undefined ? 'node' : 'webassembly', offload: 'none' };
+  }
 
   /** @param wasm with the pool of its own, unless everything is to be done in TypeScript */
   constructor(pool: PacketPool | undefined, socket: DatagramSink, telemetry: Telemetry, wasm?: WasmFanOut) {

@@ -138,6 +138,15 @@ export type ControlReply =
   | { readonly reply: number; readonly ok: unknown }
   | { readonly reply: number; readonly error: WireError };
 
+/** What the media path found on this machine. */
+export const FastPathDetail = z.strictObject({
+  /** By what RTP is encrypted. */
+  cipher: z.enum(['vaes', 'openssl', 'webassembly', 'node']),
+  /** What the kernel takes off it: segmentation of what is sent, putting together of what is received. */
+  offload: z.enum(['gso+gro', 'gso', 'gro', 'none']),
+});
+export type FastPathDetail = z.infer<typeof FastPathDetail>;
+
 /** Shard → main thread, unasked. */
 export const WorkerEvent = z.discriminatedUnion('event', [
   z.strictObject({
@@ -149,6 +158,7 @@ export const WorkerEvent = z.discriminatedUnion('event', [
     udpPort: z.int(),
     fastPath: z.enum(['portable', 'native']),
     dtls: z.enum(['werift', 'openssl']),
+    fastPathDetail: FastPathDetail.optional(),
   }),
   /** The session is connected (DTLS up), or its remote address or latched SSRCs changed. */
   z.strictObject({ event: z.literal('snapshot'), snapshot: SessionSnapshot }),

@@ -32,6 +32,7 @@ const WORKER_FIELDS = [
   'droppedNoSlot',
   'droppedTooBig',
   'droppedSendError',
+  'offloadRefused',
   'droppedDuplicate',
   'pliReceived',
   'pliSent',

@@ -11,6 +11,13 @@ test('alive whatever the workers do', async () => {
   expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
 });
 
+test('says by what packets are encrypted, and what the kernel takes off the media path', async () => {
+  const fastPathDetail = { cipher: 'vaes', offload: 'gso' } as const;
+  app = await startApp({ shards: () => [shardView(0, { fastPath: 'native', fastPathDetail })] });
+  const health = await (await fetch(`${app.base}/healthz`)).json();
+  expect(health).toEqual({ status: 'ok', fastPath: 'native', cipher: 'vaes', offload: 'gso', dtls: 'werift' });
+});
+
 test('ready when listening with a worker up', async () => {
   app = await startApp();
   expect(await (await fetch(`${app.base}/healthz`)).json()).toEqual({

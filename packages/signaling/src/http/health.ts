@@ -13,9 +13,9 @@ export type HealthOptions = {
 export function health({ shards, state }: HealthOptions): Router {
   const router = Router();
   router.get('/healthz', (_req, res) => {
-    const { fastPath, dtls } = shards().find((shard) => shard.fastPath !== undefined) ?? {};
+    const { fastPath, dtls, fastPathDetail } = shards().find((shard) => shard.fastPath !== undefined) ?? {};
     res.setHeader('Cache-Control', 'no-store');
-    res.json({ status: 'ok', ...(fastPath === undefined ? {} : { fastPath, dtls }) });
+    res.json({ status: 'ok', ...(fastPath === undefined ? {} : { fastPath, ...fastPathDetail, dtls }) });
   });
   router.get('/readyz', (_req, res) => {
     const reasons: string[] = [];

@@ -127,6 +127,14 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
     registry,
     shards,
     'counter',
+    'shardcast_offload_refused_total',
+    'Messages that the kernel would not segment: their datagrams went out one by one.',
+    ({ telemetry }) => telemetry.worker('offloadRefused'),
+  );
+  addWorkerMetric(
+    registry,
+    shards,
+    'counter',
     'shardcast_dtls_rejected_total',
     'DTLS records that were not accepted.',
     ({ telemetry }) => telemetry.worker('dtlsRejected'),
@@ -179,8 +187,8 @@ function addWorkerMetrics(registry: Registry, shards: () => readonly ShardView[]
   );
 
   addMetric(registry, 'gauge', 'shardcast_fast_path_info', '1 for the media path in use.', () =>
-    shards().flatMap(({ worker, fastPath }) =>
-      fastPath === undefined ? [] : [{ labels: { worker, path: fastPath }, value: 1 }],
+    shards().flatMap(({ worker, fastPath, fastPathDetail }) =>
+      fastPath === undefined ? [] : [{ labels: { worker, path: fastPath, ...fastPathDetail }, value: 1 }],
     ),
   );
   addMetric(registry, 'gauge', 'shardcast_dtls_info', '1 for who does the DTLS handshakes.', () =>

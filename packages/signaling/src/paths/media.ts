@@ -93,6 +93,7 @@ export type ShardView = {
   readonly telemetry: import('@shardcast/shared').Telemetry;
   readonly fastPath: 'portable' | 'native' | undefined;
   readonly dtls: 'werift' | 'openssl' | undefined;
+  readonly fastPathDetail?: import('@shardcast/shared').FastPathDetail | undefined;
   readonly udpPort: number | undefined;
   /** 0..1 over the last second or so. */
   eventLoopUtilization(): number;

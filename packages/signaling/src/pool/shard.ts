@@ -85,6 +85,7 @@ export class Shard implements ShardView {
   restarts = 0;
   fastPath: ShardView['fastPath'];
   dtls: ShardView['dtls'];
+  fastPathDetail: ShardView['fastPathDetail'];
   udpPort: number | undefined;
   readonly #options: ShardOptions;
   /** A worker whose events are wrong sends them at the rate of its packets, should a stranger know how. */
@@ -243,6 +244,7 @@ export class Shard implements ShardView {
     this.udpPort = event.udpPort;
     this.fastPath = event.fastPath;
     this.dtls = event.dtls;
+    this.fastPathDetail = event.fastPathDetail;
     this.state = 'up';
     this.#upAtMs = this.#options.clock();
     this.#lastBeatAtMs = this.#upAtMs;
