@@ -83,7 +83,7 @@ export function fuzzNative(/** @type {number} */ seconds, /** @type {number} */ 
   const steps = /** @type {const} */ ([
     [
       'the core under sanitizers',
-      () => build(core, [join(native, 'fuzz/core.cc'), ...plain, '-lssl', '-lcrypto']),
+      () => build(core, [...files('fuzz', '.cc'), ...plain, '-lssl', '-lcrypto']),
       core,
       [String(seconds), String(seed)],
       {},

@@ -17,7 +17,9 @@ function randomFrom(state) {
   };
 }
 
-function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @type {number} */ seed) {
+function fuzz(
+  /** @type {[path: string, seconds: number, seed: number, pems: string[]]} */ [path, seconds, seed, pems],
+) {
   const addon = require(path);
   const below = randomFrom(seed);
   const of = (/** @type {any[]} */ values) => values[below(values.length)];
@@ -143,13 +145,25 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
   const socket = open();
   const fanOut = new addon.FanOut(socket, counters, call);
   const opener = new addon.SrtpOpener(7, Buffer.alloc(16), Buffer.alloc(20), Buffer.alloc(12));
+  const context = new addon.DtlsContext(pems[0], pems[1]);
+  const digest = Buffer.alloc(32, 7);
+  const handshake = (/** @type {boolean} */ isServer) =>
+    new addon.DtlsHandshake(context, isServer, [7, 1], 'sha-256', digest);
   const closed = open();
   closed.close();
   /** @type {any[]} */
-  const objects = [socket, fanOut, opener, closed];
+  const objects = [socket, fanOut, opener, closed, context, handshake(true), handshake(false)];
+  const standing = objects.length;
   const keys = [Buffer.alloc(16, 1), Buffer.alloc(20, 2), Buffer.alloc(12, 3)];
   fanOut.setDestination(fanOut.openChannel(7, ...keys), '127.0.0.1', socket.port);
-  const methods = [addon.UdpSocket, addon.FanOut, addon.SrtpOpener, addon.StreamSocket].flatMap(({ prototype }) =>
+  const methods = [
+    addon.UdpSocket,
+    addon.FanOut,
+    addon.SrtpOpener,
+    addon.StreamSocket,
+    addon.DtlsContext,
+    addon.DtlsHandshake,
+  ].flatMap(({ prototype }) =>
     Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value, get, set }]) =>
       // Started below, once: the loop would keep the process.
       ['constructor', 'start', 'close'].includes(name)
@@ -179,7 +193,7 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
         attempt(() => Reflect.apply(of([opened.send, opened.watch]), opened, [junk(), junk()]));
       }
       opened.watch(true, below(2) === 0);
-      if (objects.length > 12) objects.splice(4, 1)[0].close();
+      if (objects.length > standing + 8) objects.splice(standing, 1)[0].close();
       objects.push(opened);
       peer.destroySoon();
     })
@@ -229,6 +243,39 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
     call[addon.layout.callNowMs] = number();
     fanOut.forward(...given);
   };
+  /** A handshake, with calls in between that are not right, and arguments that take each other's memory away. */
+  const talk = () => {
+    const [server, client] = [handshake(true), handshake(false)];
+    client.start();
+    for (let i = 0; i < 8; i++) {
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ]) {
+        for (let datagram = from.take(); datagram !== undefined; datagram = from.take()) {
+          if (below(8) === 0) attempt(() => to.feed(junk(), junk(), junk()));
+          const end = below(8) ? datagram.length : number();
+          attempt(() => to.feed(datagram, below(8) ? 0 : number(), end));
+        }
+        from.tick();
+      }
+      if (below(10) === 0) server.free();
+    }
+    server.keys();
+    client.keys();
+    const doomed = Buffer.from(new ArrayBuffer(32));
+    const profiles = Object.defineProperty([7, 1], 0, {
+      get: () => {
+        structuredClone(doomed.buffer, { transfer: [doomed.buffer] });
+        globalThis.gc?.();
+        return 7;
+      },
+    });
+    attempt(() => new addon.DtlsHandshake(context, true, profiles, 'sha-256', doomed));
+    const given = [context, true, [7, 1], 'sha-256', digest];
+    given[below(given.length)] = junk();
+    objects[5 + below(2)] = attempt(() => Reflect.construct(addon.DtlsHandshake, given)) ?? server;
+  };
   const out = new Int32Array(16 * 64 * 4);
   socket.start(() => socket.receive(out));
   const end = Date.now() + seconds * 1000;
@@ -253,13 +300,17 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
       attempt(() => addon.duplicateDescriptor(of([-1, NaN, undefined, {}, 2 ** 31])));
       if (below(16) === 0) {
         attempt(() =>
-          Reflect.construct(of([addon.UdpSocket, addon.FanOut, addon.SrtpOpener]), [junk(), junk(), junk(), junk()]),
+          Reflect.construct(
+            of([addon.UdpSocket, addon.FanOut, addon.SrtpOpener, addon.DtlsContext, addon.DtlsHandshake]),
+            [junk(), junk(), junk(), junk(), junk()],
+          ),
         );
         attempt(() => Reflect.construct(addon.FanOut, [socket, view(512), view(512)], of([addon.UdpSocket, Object])));
         attempt(() =>
           open({ [of(['host', 'port', 'bufferBytes', 'queueBytes', 'offload', 'memory'])]: junk() }).close(),
         );
         attempt(() => addon.UdpSocket(junk()));
+        attempt(talk);
         attempt(() => stream(of([-1, NaN, 2 ** 30, 2 ** 31, 1.5])));
         attempt(() => addon.StreamSocket(junk()));
         attempt(() => new addon.StreamSocket(junk()));
@@ -280,16 +331,24 @@ function fuzz(/** @type {string} */ path, /** @type {number} */ seconds, /** @ty
   turn();
 }
 
-const [path, seconds, seed] = isMainThread ? process.argv.slice(2) : workerData;
-fuzz(path, Number(seconds), Number(seed));
-// Other threads have addons of their own, and are ended in the middle.
-if (isMainThread) {
+async function main() {
+  const [path, seconds, seed] = process.argv.slice(2);
+  const { CipherContext, HashAlgorithm, NamedCurveAlgorithm, SignatureAlgorithm } = require('werift');
+  const { certPem, keyPem } = await CipherContext.createSelfSignedCertificateWithKey(
+    { hash: HashAlgorithm.sha256_4, signature: SignatureAlgorithm.ecdsa_3 },
+    NamedCurveAlgorithm.secp256r1_23,
+  );
   let next = Number(seed);
+  fuzz([path ?? '', Number(seconds), next, [certPem, keyPem]]);
+  // Other threads have addons of their own, and are ended in the middle.
   const spawn = () => {
-    const worker = new Worker(__filename, { workerData: [path, 3600, ++next] });
+    const worker = new Worker(__filename, { workerData: [path, 3600, ++next, [certPem, keyPem]] });
     worker.on('exit', () => Date.now() < end && spawn());
     setTimeout(() => worker.terminate(), 400 + (next % 7) * 13);
   };
   const end = Date.now() + Number(seconds) * 1000;
   spawn();
 }
+
+if (isMainThread) void main();
+else fuzz(workerData);

@@ -12,6 +12,7 @@
 
 #include "../src/fan_out.h"
 #include "check.h"
+#include "dtls.h"
 #include "kernel.h"
 #include "random.h"
 
@@ -387,6 +388,7 @@ int main(int count, char** arguments) {
     for (int i = 0; i < 4; i++) shardcast::FuzzAddresses(random);
     shardcast::FuzzUnprotect(random);
     if (random.OneIn(8)) shardcast::FuzzReceive(random);
+    if (random.OneIn(4)) shardcast::FuzzDtls(random);
     rounds++;
   }
   std::printf("%" PRIu64 " rounds, last seed %" PRIu64 "\n", rounds, seed - 1);
