@@ -125,7 +125,7 @@ export class NativeDatagramSocket implements DatagramSocket {
     const offset = received[at] as number;
     const bytes = received[at + 1] as number;
     const from = this.#peers[received[at + 2] as number] ?? this.native.source(received[at + 3] as number);
-    if (from !== undefined) this.#receiver?.onDatagram(this.#memory.subarray(offset, offset + bytes), from);
+    if (from !== undefined) this.#receiver?.onDatagram(this.#memory, offset, offset + bytes, from);
   }
 
   /** What the kernel takes off it now: it may stop at any time. */

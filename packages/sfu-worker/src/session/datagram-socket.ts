@@ -6,8 +6,8 @@ export type RemoteAddress = { readonly address: string; readonly port: number };
 
 /** Who gets a socket's datagrams. */
 export interface DatagramReceiver {
-  /** The bytes are borrowed until `onDrained`, and may be changed in place. */
-  onDatagram(datagram: Buffer, from: RemoteAddress): void;
+  /** A datagram in buffer[start, end): borrowed until `onDrained`, and may be changed in place. */
+  onDatagram(buffer: Buffer, start: number, end: number, from: RemoteAddress): void;
   /** What was delivered is about to be overwritten; never called by a socket whose datagrams have memory of their own. */
   onDrained(): void;
 }

@@ -56,7 +56,7 @@ class NodeDatagramSocket implements DatagramSocket {
   }
 
   start(receiver: DatagramReceiver): void {
-    this.#socket.on('message', (datagram, from) => receiver.onDatagram(datagram, from));
+    this.#socket.on('message', (datagram, from) => receiver.onDatagram(datagram, 0, datagram.length, from));
   }
 
   send(bytes: Buffer, start: number, length: number, remote: RemoteAddress): void {

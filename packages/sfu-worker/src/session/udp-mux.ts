@@ -79,7 +79,8 @@ export class UdpMux {
     this.#isDualStack = socket.family === 6;
     this.#limiter = new SourceLimiter(options.clock);
     socket.start({
-      onDatagram: (datagram, from) => this.#receive(datagram, from),
+      onDatagram: (buffer, start, end, from) =>
+        this.#receive(end - start === buffer.length ? buffer : buffer.subarray(start, end), from),
       onDrained: () => options.onDrained?.(),
     });
   }

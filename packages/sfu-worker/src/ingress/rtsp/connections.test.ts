@@ -25,11 +25,13 @@ async function listen(): Promise<{ server: Server; port: number }> {
 const loaded = loadNativeAddon();
 const addon = 'addon' in loaded ? loaded.addon : undefined;
 const kinds = [
-  { kind: "Node's sockets", connections: new Connections(undefined) },
-  ...(addon === undefined ? [] : [{ kind: "the addon's sockets", connections: new Connections(addon) }]),
+  { kind: "Node's sockets", connections: new Connections(undefined), isNative: false },
+  ...(addon === undefined
+    ? []
+    : [{ kind: "the addon's sockets", connections: new Connections(addon), isNative: true }]),
 ];
 
-describe.each(kinds)('over $kind', ({ connections }) => {
+describe.each(kinds)('over $kind', ({ connections, isNative }) => {
   async function dial(server: Server, port: number) {
     const accepted = once(server, 'connection');
     let text = '';
@@ -111,7 +113,7 @@ describe.each(kinds)('over $kind', ({ connections }) => {
     clearInterval(writing);
   });
 
-  describe('a connection by a descriptor', () => {
+  describe.runIf(isNative)('a connection by a descriptor', () => {
     const carrier = (descriptor: number): Extract<RtspCarrier, { type: 'descriptor' }> => ({
       type: 'descriptor',
       descriptor,
@@ -119,7 +121,7 @@ describe.each(kinds)('over $kind', ({ connections }) => {
       first: new Uint8Array(Buffer.from('first ')),
     });
 
-    test.skipIf(addon === undefined)('begins with what its other owner had read, then reads and writes', async () => {
+    test('begins with what its other owner had read, then reads and writes', async () => {
       const { server, port } = await listen();
       const { connection: client, socket, until } = await dial(server, port);
       socket.pause();
@@ -155,7 +157,7 @@ describe.each(kinds)('over $kind', ({ connections }) => {
     });
   });
 
-  test.skipIf(addon === undefined)('a peer that floods gets one read a turn of the loop', async () => {
+  test('a peer that floods gets a few reads a turn of the loop', async () => {
     const { server, port } = await listen();
     const { connection, socket } = await dial(server, port);
     let readsThisTurn = 0;
@@ -178,7 +180,7 @@ describe.each(kinds)('over $kind', ({ connections }) => {
     socket.write(Buffer.alloc(total));
     await all;
     await new Promise((resolve) => setImmediate(resolve));
-    expect(mostReads).toBeLessThanOrEqual(32);
+    expect(mostReads).toBeLessThanOrEqual(isNative ? 1 : 32); // libuv's own bound
   });
 
   test('a peer that resets the connection is reported, in words', async () => {

@@ -1,4 +1,4 @@
-import type { RtspCarrier } from '@shardcast/shared';
+import { type RtspCarrier, ShardcastError } from '@shardcast/shared';
 import type { ByteConnection } from './byte-connection.ts';
 import { NetConnection } from './net-connection.ts';
 import { PolledConnection, type StreamAddon } from './polled-connection.ts';
@@ -21,10 +21,12 @@ export class Connections {
   /**
    * What main accepted and hands over.
    * @param remote the peer as `address:port`, `[address]:port` or `address`
-   * @throws Error when a descriptor was withdrawn, or is none of a socket: it is not taken then
+   * @throws Error when a descriptor was withdrawn, is none of a socket, or cannot be taken: it is still main's then
    */
   adopt(carrier: RtspCarrier, remote: string): ByteConnection {
     if (carrier.type === 'relay') return portConnection(carrier.port, remote);
-    return this.#addon === undefined ? NetConnection.adopt(carrier) : PolledConnection.adopt(this.#addon, carrier);
+    // Main follows the same rule and sends none.
+    if (this.#addon === undefined) throw new ShardcastError('INTERNAL', 'no descriptor can be taken here');
+    return PolledConnection.adopt(this.#addon, carrier);
   }
 }

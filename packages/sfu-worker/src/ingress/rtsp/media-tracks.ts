@@ -51,16 +51,16 @@ export class MediaTracks {
       localAddress,
       remoteAddress,
       handler: {
-        rtp: (packet) => {
+        rtp: (buffer, start, end) => {
           try {
-            this.rtp(target.track, packet, 0, packet.length);
+            this.rtp(target.track, buffer, start, end);
           } catch (error) {
             this.#onFault(error);
           }
         },
-        rtcp: (packet) => {
+        rtcp: (buffer, start, end) => {
           try {
-            this.rtcp(target.track, packet, 0, packet.length);
+            this.rtcp(target.track, buffer, start, end);
           } catch (error) {
             this.#onFault(error);
           }

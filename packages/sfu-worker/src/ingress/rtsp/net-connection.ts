@@ -1,5 +1,5 @@
-import { connect, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, ShardcastError } from '@shardcast/shared';
+import { connect, type Socket } from 'node:net';
+import { MAX_UNSENT_BYTES } from '@shardcast/shared';
 import {
   type ByteConnection,
   describeFailure,
@@ -18,8 +18,6 @@ export class NetConnection implements ByteConnection {
   #isClosed = false;
   #remoteAddress = '';
   #localAddress = '';
-  /** Read before this connection was made, and not handed on yet. */
-  #first: Buffer | undefined;
 
   private constructor() {}
 
@@ -33,30 +31,6 @@ export class NetConnection implements ByteConnection {
       onConnect();
     });
     connection.#attach(socket);
-    return connection;
-  }
-
-  /**
-   * Over a socket that another thread accepted, from its duplicated descriptor. What that thread had read comes first.
-   * @throws ShardcastError BAD_REQUEST when the descriptor was withdrawn; whatever the system says of one that is none
-   */
-  static adopt({ descriptor, claim: memory, first }: Extract<RtspCarrier, { type: 'descriptor' }>): NetConnection {
-    const claim = new DescriptorClaim(memory);
-    if (!claim.take()) throw new ShardcastError('BAD_REQUEST', 'the connection was withdrawn');
-    const connection = new NetConnection();
-    // `onread` is documented for `connect` only, but it is the constructor that takes it.
-    const options: SocketConstructorOpts & { onread: OnReadOpts } = { fd: descriptor, onread: connection.#onRead() };
-    let socket: Socket;
-    try {
-      socket = new Socket(options);
-    } catch (error) {
-      claim.giveBack();
-      throw error;
-    }
-    connection.#attach(socket);
-    connection.#learnAddresses(socket);
-    connection.#first = Buffer.from(first.buffer, first.byteOffset, first.byteLength);
-    setImmediate(() => connection.#beginWithFirst());
     return connection;
   }
 
@@ -103,18 +77,10 @@ export class NetConnection implements ByteConnection {
     return {
       buffer,
       callback: (bytes: number) => {
-        this.#beginWithFirst();
         if (!this.#isClosed) this.onBytes(buffer, 0, bytes);
         return true;
       },
     };
-  }
-
-  #beginWithFirst(): void {
-    const first = this.#first;
-    if (first === undefined) return;
-    this.#first = undefined;
-    if (!this.#isClosed) this.onBytes(first, 0, first.length);
   }
 
   #attach(socket: Socket): void {
@@ -124,7 +90,6 @@ export class NetConnection implements ByteConnection {
       reason = describeFailure(error);
     });
     socket.on('close', () => {
-      this.#beginWithFirst();
       if (this.#isClosed) return;
       this.#isClosed = true;
       this.onClose(reason);

@@ -66,7 +66,7 @@ class NodePairSocket implements PairSocket {
     this.#socket.on('message', (packet: Buffer, from: RemoteInfo) => {
       // Datagrams that wait in the socket are read in one turn of the loop, and the immediate runs after them.
       this.#draining ??= setImmediate(drained);
-      receiver.onDatagram(packet, from);
+      receiver.onDatagram(packet, 0, packet.length, from);
     });
   }
 

@@ -29,9 +29,9 @@ class Received {
   flushes = 0;
   #resolve: () => void = () => undefined;
   readonly handler = {
-    rtp: (packet: Buffer) => void this.rtp.push(String(packet)),
-    rtcp: (packet: Buffer) => {
-      this.rtcp.push(String(packet));
+    rtp: (buffer: Buffer, start: number, end: number) => void this.rtp.push(buffer.toString('utf8', start, end)),
+    rtcp: (buffer: Buffer, start: number, end: number) => {
+      this.rtcp.push(buffer.toString('utf8', start, end));
       this.#resolve();
     },
     flush: () => {

@@ -6,10 +6,10 @@ import { type OpenPairSocket, openNodePairSocket, type PairSocket } from './pair
 const ATTEMPTS = 16;
 
 export interface UdpPairHandler {
-  /** The bytes are borrowed until `flush`. */
-  rtp(packet: Buffer): void;
-  /** The bytes are borrowed for the call. */
-  rtcp(packet: Buffer): void;
+  /** A packet in buffer[start, end), borrowed until `flush`. */
+  rtp(buffer: Buffer, start: number, end: number): void;
+  /** A packet in buffer[start, end), borrowed for the call. */
+  rtcp(buffer: Buffer, start: number, end: number): void;
   /** The packets since the last call are a batch, as far as they came in one go. */
   flush(): void;
 }
@@ -59,16 +59,16 @@ export class UdpPair {
     this.#handler = handler;
     this.#onClose = onClose;
     rtp.start({
-      onDatagram: (packet, from) => {
-        if (this.#isFrom(from, this.#rtp)) handler.rtp(packet);
+      onDatagram: (buffer, start, end, from) => {
+        if (this.#isFrom(from, this.#rtp)) handler.rtp(buffer, start, end);
       },
       onDrained: () => {
         if (!this.#isClosed) this.#handler.flush();
       },
     });
     rtcp.start({
-      onDatagram: (packet, from) => {
-        if (this.#isFrom(from, this.#rtcp)) handler.rtcp(packet);
+      onDatagram: (buffer, start, end, from) => {
+        if (this.#isFrom(from, this.#rtcp)) handler.rtcp(buffer, start, end);
       },
       onDrained: () => undefined,
     });
