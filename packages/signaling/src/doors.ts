@@ -102,7 +102,15 @@ export class Doors {
     });
     const door = await this.#listen('webrtc', app);
     const allowOrigins = config.webrtcAllowOrigins;
-    const sockets = new WebSocketDoor(door.server, { media: manager, authorise, allowOrigins, log, rejections });
+    const trustedProxies = config.webrtcTrustedProxies;
+    const sockets = new WebSocketDoor(door.server, {
+      media: manager,
+      authorise,
+      allowOrigins,
+      trustedProxies,
+      log,
+      rejections,
+    });
     this.#closers.push(() => sockets.close());
     this.#urls.push(`${door.scheme}://localhost:${door.port}`);
   }
@@ -123,11 +131,12 @@ export class Doors {
   }
 
   #apiApp(): Express {
-    const { manager, pool, authoriser, log, version, startedAt } = this.#options;
+    const { config, manager, pool, authoriser, log, version, startedAt } = this.#options;
     return createApiApp({
       media: manager,
       shards: () => pool.shards,
       authorise: authoriser.authorise,
+      trustedProxies: config.apiTrustedProxies,
       log,
       version,
       startedAt,
@@ -137,9 +146,15 @@ export class Doors {
   }
 
   #metricsApp(): Express {
-    const { manager, pool, authoriser, log } = this.#options;
-    const { authorise } = authoriser;
-    return createMetricsApp({ metrics: this.#metrics, media: manager, shards: () => pool.shards, authorise, log });
+    const { config, manager, pool, authoriser, log } = this.#options;
+    return createMetricsApp({
+      metrics: this.#metrics,
+      media: manager,
+      shards: () => pool.shards,
+      authorise: authoriser.authorise,
+      trustedProxies: config.metricsTrustedProxies,
+      log,
+    });
   }
 
   async #openRtsp(): Promise<void> {

@@ -21,7 +21,7 @@ export async function startApp(options: Partial<AppOptions> = {}): Promise<TestA
   const rejected: string[] = [];
   const app = createApp({
     media,
-    config: { webrtcAllowOrigins: ['*'] },
+    config: { webrtcAllowOrigins: ['*'], webrtcTrustedProxies: [] },
     authorise,
     scripts: new Map([['reader.js', Buffer.from('export {};')]]),
     log: pino({ level: 'silent' }),

@@ -46,7 +46,8 @@ export const PermissionSchema = z.strictObject({
   ),
 });
 
-const NetworkText = z
+/** An address or a network, as `networkList` takes it. */
+export const NetworkText = z
   .string()
   .refine((text) => parseNetwork(text) !== undefined, 'expected an address or a network such as 10.0.0.0/8');
 

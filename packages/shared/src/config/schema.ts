@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ListenAddress, parseAddress } from './address.ts';
-import { authKeys } from './auth-schema.ts';
+import { authKeys, NetworkText } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
 import { apiTlsKeys, metricsTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
 import { duration, list, onOff, size, whole } from './values.ts';
@@ -14,6 +14,13 @@ const Address = z
   .string()
   .refine((text) => parseAddress(text) !== undefined, 'expected an address such as :8889, 127.0.0.1:8889 or [::1]:8889')
   .meta({ form: 'address' });
+
+const trustedProxies = (of: string) =>
+  list(NetworkText, 'addresses or networks')
+    .prefault([])
+    .describe(
+      `Proxies in front of ${of} whose X-Forwarded-For says who the client is, for users by address and for limits.`,
+    );
 
 const RtspTransport = z.enum(['automatic', 'udp', 'tcp']);
 
@@ -95,6 +102,7 @@ export const ConfigSchema = z
       .describe(
         'Web origins that may use WHIP, WHEP and the WebSocket: `https://example.com`, `https://*.example.com`, or `*` for all.',
       ),
+    webrtcTrustedProxies: trustedProxies('`webrtcAddress`'),
     webrtcLocalUDPAddress: Address.default(':8189').describe(
       'UDP listener for media. Worker n uses the port plus n: allow as many ports in a firewall as there are workers.',
     ),
@@ -115,11 +123,13 @@ export const ConfigSchema = z
     apiAddress: Address.default('127.0.0.1:9997').describe(
       'Control API, `/v3/…`. `authInternalUsers` let the same host use it.',
     ),
+    apiTrustedProxies: trustedProxies('`apiAddress`'),
     ...apiTlsKeys,
     metrics: onOff().prefault('on').describe('Serve Prometheus metrics.'),
     metricsAddress: Address.default('127.0.0.1:9998').describe(
       'Metrics, `/metrics`. `authInternalUsers` let the same host read them.',
     ),
+    metricsTrustedProxies: trustedProxies('`metricsAddress`'),
     ...metricsTlsKeys,
     pprofAddress: Address.default('127.0.0.1:9999').describe('Profiles. Accepted, not in use yet.'),
 

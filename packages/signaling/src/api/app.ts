@@ -15,6 +15,8 @@ export type ApiOptions = {
   readonly shards: () => readonly ShardView[];
   readonly authorise: Authorise;
   readonly log: Logger;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
   readonly version: string;
   readonly startedAt: Date;
   /** Ends the session with that public id. @returns false when there is none. */
@@ -26,7 +28,7 @@ export type ApiOptions = {
 /** What `apiAddress` serves: the parts of MediaMTX's `/v3/…` that Shardcast has, and `/v3/workers`. */
 export function createApiApp(options: ApiOptions): Express {
   const { media, shards, authorise, log } = options;
-  const app = bareApp();
+  const app = bareApp(options.trustedProxies ?? []);
   app.use(async function askWho(req, res, next) {
     await demand(authorise, accessRequest(req, 'api', undefined, 'http'));
     res.setHeader('Cache-Control', 'no-store');

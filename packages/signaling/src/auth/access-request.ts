@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type Credentials, httpCredentials } from './credentials.ts';
+import { isForwarded, peerAddress } from './peer-address.ts';
 
 export type Action = 'publish' | 'read' | 'api' | 'metrics' | 'pprof';
 
@@ -47,12 +48,7 @@ export function accessRequest(
     http: {
       host: headers.host,
       origin: headers.origin,
-      isForwarded: headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined,
+      isForwarded: isForwarded(request),
     },
   };
-}
-
-/** The peer's address; IPv4 addresses of a dual-stack socket without their IPv6 prefix, empty when it is gone. */
-export function peerAddress(request: IncomingMessage): string {
-  return (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }

@@ -1,6 +1,7 @@
-import type { Config } from '@shardcast/shared';
+import { type Config, networkList } from '@shardcast/shared';
 import express, { type Express } from 'express';
 import type { Authorise } from '../auth/authorise.ts';
+import { trustProxies } from '../auth/peer-address.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Media } from '../paths/media.ts';
 import { type HealthOptions, health } from './health.ts';
@@ -11,7 +12,7 @@ import { whipWhep } from './whip-whep.ts';
 
 export type AppOptions = HealthOptions & {
   readonly media: Media;
-  readonly config: Pick<Config, 'webrtcAllowOrigins'>;
+  readonly config: Pick<Config, 'webrtcAllowOrigins' | 'webrtcTrustedProxies'>;
   readonly authorise: Authorise;
   readonly scripts: Scripts;
   readonly log: Logger;
@@ -28,7 +29,7 @@ export function createApp({
   rejections,
   ...healthOptions
 }: AppOptions): Express {
-  const app = bareApp();
+  const app = bareApp(config.webrtcTrustedProxies);
   app.use(health(healthOptions));
   app.all('/ws', (_req, res) => {
     // Upgrades never come here.
@@ -41,11 +42,19 @@ export function createApp({
   return app;
 }
 
-/** An Express app that says nothing about itself and parses nothing unasked. */
-export function bareApp(): Express {
+/**
+ * An Express app that says nothing about itself and parses nothing unasked.
+ * @param trustedProxies addresses and networks
+ */
+export function bareApp(trustedProxies: readonly string[]): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
+  const trusted = networkList(trustedProxies);
+  app.use(function trustedPeer(req, _res, next) {
+    trustProxies(req, trusted);
+    next();
+  });
   return app;
 }

@@ -252,7 +252,9 @@ test('a client that left before the answer leaves no session behind', async () =
 describe('origins', () => {
   beforeEach(async () => {
     await app.close();
-    app = await startApp({ config: { webrtcAllowOrigins: ['https://a.example', 'https://*.b.example'] } });
+    app = await startApp({
+      config: { webrtcAllowOrigins: ['https://a.example', 'https://*.b.example'], webrtcTrustedProxies: [] },
+    });
   });
 
   test('listed origins are named, others not', async () => {

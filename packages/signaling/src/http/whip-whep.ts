@@ -1,7 +1,8 @@
 import { ShardcastError } from '@shardcast/shared';
 import type { Request, RequestHandler, Response } from 'express';
-import { accessRequest, peerAddress } from '../auth/access-request.ts';
+import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';
+import { peerAddress } from '../auth/peer-address.ts';
 import type { Media, SessionKind } from '../paths/media.ts';
 import { readText } from './body.ts';
 import { setCorsHeaders } from './cors.ts';

@@ -11,11 +11,19 @@ export type MetricsAppOptions = MediaMtxMetricsOptions & {
   readonly metrics: Metrics;
   readonly authorise: Authorise;
   readonly log: Logger;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
 };
 
 /** What `metricsAddress` serves: `/metrics`, also `?format=mediamtx`. */
-export function createMetricsApp({ metrics, authorise, log, ...facts }: MetricsAppOptions): Express {
-  const app = bareApp();
+export function createMetricsApp({
+  metrics,
+  authorise,
+  log,
+  trustedProxies = [],
+  ...facts
+}: MetricsAppOptions): Express {
+  const app = bareApp(trustedProxies);
   app.use(async function askWho(req, _res, next) {
     await demand(authorise, accessRequest(req, 'metrics', undefined, 'http'));
     next();

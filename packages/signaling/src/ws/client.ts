@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { assertNever, ShardcastError } from '@shardcast/shared';
 import type { RawData, WebSocket } from 'ws';
-import { accessRequest, peerAddress } from '../auth/access-request.ts';
+import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';
+import { peerAddress } from '../auth/peer-address.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { RateLimit } from '../guard/rate-limit.ts';
 import { retryAfterSeconds, toShardcastError } from '../http/problem.ts';

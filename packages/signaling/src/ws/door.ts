@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { BlockList } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { networkList } from '@shardcast/shared';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authorise } from '../auth/authorise.ts';
+import { trustProxies } from '../auth/peer-address.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { allowedOrigin } from '../http/cors.ts';
 import { countRejection, type Rejections } from '../http/problem.ts';
@@ -21,6 +24,8 @@ export type WebSocketDoorOptions = {
   readonly authorise: Authorise;
   /** As `webrtcAllowOrigins`. Clients without an Origin are no browsers and always admitted. */
   readonly allowOrigins: readonly string[];
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
   readonly log: LineLog;
   readonly rejections?: Rejections;
   /** Monotonic, ms. */
@@ -33,6 +38,7 @@ export class WebSocketDoor {
   readonly #options: WebSocketDoorOptions;
   readonly #log: LineLog;
   readonly #server: HttpDoor['server'];
+  readonly #trusted: BlockList;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
@@ -47,6 +53,7 @@ export class WebSocketDoor {
   constructor(server: HttpDoor['server'], options: WebSocketDoorOptions) {
     this.#server = server;
     this.#options = options;
+    this.#trusted = networkList(options.trustedProxies ?? []);
     const { log, clock = () => performance.now() } = options;
     this.#log = new LimitedLog(log, { perSecond: LOG_LINES_PER_SECOND, clock });
     server.on('upgrade', this.#onUpgrade);
@@ -78,6 +85,7 @@ export class WebSocketDoor {
   };
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, guard: GuardedConnection): void {
+    trustProxies(request, this.#trusted);
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
