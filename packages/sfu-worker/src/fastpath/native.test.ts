@@ -128,14 +128,18 @@ describe.skipIf('reason' in loaded)('the addon', () => {
       return sent;
     };
     run(2000);
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    const sent = run(2000);
-    const grown = process.memoryUsage().heapUsed - before;
+    // What a packet leaves shows in every round; what the engine's compiler leaves does not.
+    const grown: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      collect();
+      const before = process.memoryUsage().heapUsed;
+      const sent = run(500);
+      grown.push((process.memoryUsage().heapUsed - before) / sent);
+      expect(sent).toBe(500 * MAX_LEGS * 4);
+    }
     socket.close();
     unused.close();
-    expect(sent).toBe(2000 * MAX_LEGS * 4);
-    expect(grown / sent).toBeLessThan(1);
+    expect(Math.min(...grown)).toBeLessThan(1);
   });
 
   test('sends a frame whose last packet is shorter, and one whose middle is, over IPv6 as it was', async () => {
