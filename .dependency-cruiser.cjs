@@ -32,8 +32,8 @@ module.exports = {
     {
       name: 'werift-only-in-session',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/sfu-worker/(src|test)/session/' },
-      to: { path: 'node_modules/(\\.pnpm/)?(werift|tweetnacl|@fidm)' },
+      from: { path: '^packages/', pathNot: '^packages/sfu-worker/((src|test)/session|native/fuzz)/' },
+      to: { path: 'node_modules/(\\.pnpm/)?(werift|tweetnacl|@fidm|@noble)' },
     },
     {
       name: 'native-only-by-select',
