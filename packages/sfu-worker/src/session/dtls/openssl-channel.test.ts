@@ -10,6 +10,7 @@ import { type Certificate, makeCertificate } from './certificate.ts';
 
 const ALERT = 21;
 const HANDSHAKE = 22;
+const CERTIFICATE_VERIFY = 15;
 const hasAddon = ENGINES.includes('openssl');
 
 let ours: Certificate;
@@ -100,6 +101,20 @@ describe.skipIf(!hasAddon)('a handshake by OpenSSL', () => {
     await passes(260);
     us.channel.tick();
     expect(us.sent()).toEqual([]);
+  });
+
+  test('a peer is heard that repeats its records under their old numbers, also what came too early before', () => {
+    const { us, peer } = meet();
+    const fifth = peer.hear(...us.hear(...peer.start())).flatMap(records);
+    const copies = () => fifth.map((each) => Buffer.from(each));
+    const verify = fifth.findIndex((each) => each[0] === HANDSHAKE && each[13] === CERTIFICATE_VERIFY);
+    expect(us.hear(...copies().filter((_, n) => n !== verify))).toEqual([]);
+    expect(us.keys).toBeUndefined();
+    peer.hear(...us.hear(...copies()));
+    expect(us.keys).toBeDefined();
+    expect(peer.isConnected).toBe(true);
+    // And once more, should our answer have been lost.
+    expect(us.hear(...copies())).toHaveLength(1);
   });
 
   test('what strangers say to a live session is not answered, and changes nothing', () => {

@@ -21,6 +21,7 @@ export class OpenSslChannel implements SecureChannel {
   #handshake: NativeDtlsHandshake | undefined;
   #state: 'new' | 'started' | 'ready' | 'ended' = 'new';
   #earlyRecords = 0;
+  #plaintextRecords = 0;
   /** The peer's encrypted record that came last, and what we sent when it completed the handshake. */
   #finished: Buffer | undefined;
   #lastFlight: Buffer[] = [];
@@ -49,6 +50,9 @@ export class OpenSslChannel implements SecureChannel {
       const epoch = datagram.readUInt16BE(at + 3);
       const end = at + RECORD_HEADER_BYTES + datagram.readUInt16BE(at + 11);
       if (end > datagram.length || datagram[at + 1] !== 0xfe) break;
+      // werift repeats records under their old numbers, against RFC 6347 §4.2.4, and OpenSSL would take them for replays, also
+      // of those that came too early and were not used. No plaintext record's number is worth anything.
+      if (epoch === 0) datagram.writeUIntBE(this.#plaintextRecords++, at + 5, 6);
       if (!this.#isForOpenSsl(type, epoch, datagram, at, end)) {
         this.#feed(datagram, from, at);
         this.#outOfBand(type, epoch, datagram.subarray(at, end));
@@ -95,7 +99,7 @@ export class OpenSslChannel implements SecureChannel {
     if (type === ALERT && epoch === 1) {
       this.#options.onAlert(record);
     } else if (type === HANDSHAKE_RECORD && this.#state === 'ready') {
-      // A Finished again under its old record number, against RFC 6347 §4.2.4 (werift): OpenSSL takes it for a replay.
+      // Its Finished again, under its old number too.
       for (const datagram of this.#lastFlight) this.#options.send(datagram);
     } else {
       this.#options.onDropped();

@@ -25,7 +25,7 @@ export type SecureChannelOptions = {
 export interface SecureChannel {
   /** The peer's address is known. As DTLS client, begins; as server, waits for the ClientHello. Idempotent. */
   start(): void;
-  /** Takes a datagram; it may be kept until a flight is whole. */
+  /** Takes a datagram, which is the channel's from here on. */
   onDatagram(datagram: Buffer): void;
   /** Some time went by: repeats a flight whose time has come. The worker's timer calls it a few times a second. */
   tick(): void;

@@ -7,6 +7,8 @@ import type { SecureChannel, SecureChannelOptions } from './secure-channel.ts';
 
 const CERTIFICATE_VERIFY = 15;
 const GCM_IV_BYTES = 4;
+/** RFC 6347 §4.1. */
+const RECORD_HEADER_BYTES = 13;
 /** werift's number for a handshake that is over: no flight is repeated from here on. */
 const LAST_FLIGHT = 7;
 
@@ -26,6 +28,7 @@ export class WeriftChannel implements SecureChannel {
     close: () => Promise<void>;
   };
   #dtls: DtlsServer | DtlsClient | undefined;
+  #plaintextRecords = 0;
   #state: 'new' | 'started' | 'ready' | 'ended' = 'new';
 
   constructor(certificate: Certificate, options: SecureChannelOptions) {
@@ -36,7 +39,7 @@ export class WeriftChannel implements SecureChannel {
       address: { address: '', family: 'IPv4', port: 0 },
       closed: false,
       onData: () => {},
-      send: async (data) => options.send(data),
+      send: async (data) => this.#send(data),
       close: async () => {},
     };
     const Dtls = active ? werift.DtlsClient : werift.DtlsServer;
@@ -88,6 +91,19 @@ export class WeriftChannel implements SecureChannel {
   close(): void {
     this.#state = 'ended';
     this.#detach();
+  }
+
+  /**
+   * werift repeats records under their old numbers; peers take them for replays, a ChangeCipherSpec that came too early
+   * too, and never come up (RFC 6347 §4.2.4). The numbers of encrypted ones are not ours to change. A server's are those
+   * of the hellos that it answers (§4.2.1).
+   */
+  #send(datagram: Buffer): void {
+    for (let at = 0; this.#options.active && at + RECORD_HEADER_BYTES <= datagram.length; ) {
+      if (datagram.readUInt16BE(at + 3) === 0) datagram.writeUIntBE(this.#plaintextRecords++, at + 5, 6);
+      at += RECORD_HEADER_BYTES + datagram.readUInt16BE(at + 11);
+    }
+    this.#options.send(datagram);
   }
 
   /** Checks run on each message before werift acts on it. */
