@@ -350,7 +350,7 @@ describe.each(COMBINATIONS)('the $media media path and handshakes by $dtls', (ea
       const { publisher, viewer } = await publishAndPlay(sfu);
       await deliver(publisher.client, viewer.client, 'hello');
       viewer.session.close('deleted');
-      await vi.waitFor(() => expect(viewer.client.dtlsState).toBe('closed'));
+      await vi.waitFor(() => expect(viewer.client.dtlsState).toBe('closed'), { timeout: 5000 });
       expect(sfu.closed.get('viewer')).toBe('deleted');
       viewer.session.close('again');
       expect(sfu.closed.get('viewer')).toBe('deleted');
