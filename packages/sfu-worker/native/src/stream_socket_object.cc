@@ -55,23 +55,16 @@ Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
   const int fd = static_cast<int>(*descriptor);
   // The thread can be ended between any two lines of JavaScript, but not in here: what is taken will be closed.
   if (!Pass(claim[0], kMains, kWorkers)) return Napi::Error::New(env, "the descriptor was withdrawn");
-  poll_ = new uv_poll_t;
-  if (!StreamSocket::Prepare(fd) || uv_poll_init(loop, poll_, fd) != 0) {
-    delete poll_;
-    poll_ = nullptr;
+  if (!StreamSocket::Prepare(fd) || !poll_.Open(loop, fd, this)) {
     Pass(claim[0], kWorkers, kMains);
     return Napi::Error::New(env, "the descriptor is no TCP socket that can be watched");
   }
-  poll_->data = this;
   socket_ = std::make_unique<StreamSocket>(fd);
   memory_ = Napi::Reference<Napi::Uint8Array>::New(memory.As<Napi::Uint8Array>(), 1);
   on_read_ = Napi::Persistent(on_read.As<Napi::Function>());
   on_writable_ = Napi::Persistent(on_writable.As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "ShardcastStreamSocket");
-  // A thread that is terminated closes its handles before its loop goes.
-  napi_add_async_cleanup_hook(
-      env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<StreamSocketObject*>(self)->CloseNow(); }, this,
-      &cleanup_);
+  poll_.CloseWithThread(env);
   // Values, not accessors: Node-API checks whose method is called on what, but not whose accessor.
   const auto literal = [&](const std::optional<Address>& address) {
     return Napi::String::New(env, address ? address->Literal() : "");
@@ -80,24 +73,18 @@ Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
       {Napi::PropertyDescriptor::Value("remoteAddress", literal(socket_->Peer()), napi_enumerable),
        Napi::PropertyDescriptor::Value("localAddress", literal(socket_->Local()), napi_enumerable)});
   Ref();  // not to be collected while it is open
-  Poll(UV_READABLE);
+  poll_.For(UV_READABLE);
   return {};
 }
 
 StreamSocketObject::~StreamSocketObject() { CloseNow(); }
-
-void StreamSocketObject::Poll(int events) {
-  uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int ready) {
-    if (poll->data != nullptr) static_cast<StreamSocketObject*>(poll->data)->OnReady(status, ready);
-  });
-}
 
 /// One read a turn of the loop, whatever there is: a peer that floods must not keep the others waiting.
 void StreamSocketObject::OnReady(int status, int events) {
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
   if ((events & UV_WRITABLE) != 0) CallBack(env, *context_, on_writable_);
-  if (poll_ == nullptr || (status == 0 && (events & UV_READABLE) == 0)) return;
+  if (!poll_.is_open() || (status == 0 && (events & UV_READABLE) == 0)) return;
   ptrdiff_t received = socket_->Receive(Bytes(env, memory_.Value()));
   if (received == -EAGAIN && status == 0) return;
   if (received == -EAGAIN) received = status;  // libuv gave up on it
@@ -118,37 +105,21 @@ Napi::Value StreamSocketObject::Send(const Napi::CallbackInfo& info) {
 /// (isRead, isWrite): what to call back for.
 Napi::Value StreamSocketObject::Watch(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (poll_ == nullptr || info.Length() < 2) return env.Undefined();
-  const int events = (info[0].ToBoolean() ? UV_READABLE : 0) | (info[1].ToBoolean() ? UV_WRITABLE : 0);
-  if (events == 0) {
-    uv_poll_stop(poll_);
-  } else {
-    Poll(events);
-  }
+  if (!poll_.is_open() || info.Length() < 2) return env.Undefined();
+  poll_.For((info[0].ToBoolean() ? UV_READABLE : 0) | (info[1].ToBoolean() ? UV_WRITABLE : 0));
   return env.Undefined();
 }
 
 Napi::Value StreamSocketObject::Close(const Napi::CallbackInfo& info) {
-  const bool was_open = poll_ != nullptr;
+  const bool was_open = poll_.is_open();
   CloseNow();
   if (was_open) Unref();
   return info.Env().Undefined();
 }
 
 void StreamSocketObject::CloseNow() {
-  if (poll_ != nullptr) {
-    // The descriptor is closed after libuv let go of it: another one of the same socket may live on.
-    uv_poll_stop(poll_);
-    poll_->data = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(poll_),
-             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-    poll_ = nullptr;
-  }
-  if (cleanup_ != nullptr) {
-    napi_remove_async_cleanup_hook(cleanup_);
-    cleanup_ = nullptr;
-  }
-  if (socket_) socket_->Close();
+  poll_.Close();
+  if (socket_) socket_->Close();  // another descriptor of the same socket may live on
 }
 
 }  // namespace shardcast

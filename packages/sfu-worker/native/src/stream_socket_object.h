@@ -1,9 +1,9 @@
 #pragma once
 #include <napi.h>
-#include <uv.h>
 
 #include <memory>
 
+#include "poll_watch.h"
 #include "stream_socket.h"
 
 namespace shardcast {
@@ -16,6 +16,8 @@ class StreamSocketObject : public Napi::ObjectWrap<StreamSocketObject> {
   ~StreamSocketObject() override;
 
  private:
+  friend class PollWatch<StreamSocketObject>;
+
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Watch(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
@@ -23,7 +25,6 @@ class StreamSocketObject : public Napi::ObjectWrap<StreamSocketObject> {
   /// Empty when it is open.
   Napi::Error Open(const Napi::CallbackInfo& info);
   void OnReady(int status, int events);
-  void Poll(int events);
   void CloseNow();
 
   std::unique_ptr<StreamSocket> socket_;
@@ -31,9 +32,7 @@ class StreamSocketObject : public Napi::ObjectWrap<StreamSocketObject> {
   Napi::FunctionReference on_read_;
   Napi::FunctionReference on_writable_;
   std::unique_ptr<Napi::AsyncContext> context_;
-  /// Lives until libuv has closed it, longer than this object.
-  uv_poll_t* poll_ = nullptr;
-  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  PollWatch<StreamSocketObject> poll_;
 };
 
 }  // namespace shardcast

@@ -89,39 +89,30 @@ UdpSocketObject::~UdpSocketObject() { CloseNow(); }
 Napi::Value UdpSocketObject::Start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   uv_loop_t* loop = nullptr;
-  if (!socket_ || poll_ != nullptr || info.Length() < 1 || !info[0].IsFunction() ||
+  if (!socket_ || poll_.is_open() || info.Length() < 1 || !info[0].IsFunction() ||
       napi_get_uv_event_loop(env, &loop) != napi_ok) {
     Napi::Error::New(env, "the socket cannot be started").ThrowAsJavaScriptException();
     return env.Undefined();
   }
   on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "ShardcastUdpSocket");
-  poll_ = new uv_poll_t;
-  if (uv_poll_init(loop, poll_, socket_->fd()) != 0) {
-    delete poll_;
-    poll_ = nullptr;
+  if (!poll_.Open(loop, socket_->fd(), this)) {
     Napi::Error::New(env, "the socket cannot be watched").ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  poll_->data = this;
-  // A thread that is terminated closes its handles before its loop goes.
-  napi_add_async_cleanup_hook(
-      env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<UdpSocketObject*>(self)->CloseNow(); }, this,
-      &cleanup_);
+  poll_.CloseWithThread(env);
   Ref();  // not to be collected while it is open
   Poll();
   return env.Undefined();
 }
 
 void UdpSocketObject::WatchQueue() {
-  if (poll_ != nullptr && socket_->has_queued() && (watched_ & UV_WRITABLE) == 0) Poll();
+  if (poll_.is_open() && socket_->has_queued() && (watched_ & UV_WRITABLE) == 0) Poll();
 }
 
 void UdpSocketObject::Poll() {
   watched_ = UV_READABLE | (socket_->has_queued() ? UV_WRITABLE : 0);
-  uv_poll_start(poll_, watched_, [](uv_poll_t* poll, int status, int events) {
-    if (poll->data != nullptr) static_cast<UdpSocketObject*>(poll->data)->OnReady(status, events);
-  });
+  poll_.For(watched_);
 }
 
 void UdpSocketObject::OnReady(int status, int events) {
@@ -222,7 +213,7 @@ Napi::Value UdpSocketObject::Statistics(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value UdpSocketObject::Close(const Napi::CallbackInfo& info) {
-  const bool was_started = poll_ != nullptr;
+  const bool was_started = poll_.is_open();
   CloseNow();
   if (was_started) Unref();
   return info.Env().Undefined();
@@ -233,18 +224,7 @@ Napi::Value UdpSocketObject::QueuedBytes(const Napi::CallbackInfo& info) {
 }
 
 void UdpSocketObject::CloseNow() {
-  if (poll_ != nullptr) {
-    // The descriptor is closed after libuv let go of it.
-    uv_poll_stop(poll_);
-    poll_->data = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(poll_),
-             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-    poll_ = nullptr;
-  }
-  if (cleanup_ != nullptr) {
-    napi_remove_async_cleanup_hook(cleanup_);
-    cleanup_ = nullptr;
-  }
+  poll_.Close();
   if (socket_) socket_->Close();
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 #include <napi.h>
-#include <uv.h>
 
 #include <memory>
 
+#include "poll_watch.h"
 #include "udp_socket.h"
 
 namespace shardcast {
@@ -22,6 +22,8 @@ class UdpSocketObject : public Napi::ObjectWrap<UdpSocketObject> {
   void WatchQueue();
 
  private:
+  friend class PollWatch<UdpSocketObject>;
+
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value Source(const Napi::CallbackInfo& info);
@@ -41,9 +43,7 @@ class UdpSocketObject : public Napi::ObjectWrap<UdpSocketObject> {
   Napi::Reference<Napi::Uint8Array> memory_;
   Napi::FunctionReference on_readable_;
   std::unique_ptr<Napi::AsyncContext> context_;
-  /// Lives until libuv has closed it, longer than this object.
-  uv_poll_t* poll_ = nullptr;
-  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  PollWatch<UdpSocketObject> poll_;
   int watched_ = 0;
 };
 
