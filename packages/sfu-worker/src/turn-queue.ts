@@ -30,12 +30,17 @@ export class TurnQueue {
     return this.#waiting.length - this.#next;
   }
 
+  /** Those of one owner. */
+  waitingOf(owner: Guarded): number {
+    return this.#ofOwner.get(owner) ?? 0;
+  }
+
   /**
    * @param run what it throws ends its owner and nobody else
    * @returns false when too much waits already, of this owner or of all together: then it is not run
    */
   push(owner: Guarded, run: () => void): boolean {
-    const own = this.#ofOwner.get(owner) ?? 0;
+    const own = this.waitingOf(owner);
     if (this.#isClosed || own >= MAX_OF_OWNER || this.length >= MAX_WAITING) return false;
     this.#ofOwner.set(owner, own + 1);
     this.#waiting.push({ owner, run });

@@ -105,8 +105,6 @@ export class PeerSession implements MuxEndpoint {
   #keys: SessionKeys | undefined;
   #channel: SecureChannel | undefined;
   #connectedMs = Number.NaN;
-  /** Datagrams that wait for their turn. */
-  #queued = 0;
   #isSnapshotDue = false;
 
   constructor(peer: PeerDescription, context: PeerContext, handler: PeerHandler) {
@@ -271,7 +269,7 @@ export class PeerSession implements MuxEndpoint {
   #dispatch(datagram: Buffer): void {
     const first = datagram[0] as number; // RFC 7983 §7
     if (first > 127 && first < 192) {
-      if (this.state === 'connecting' && this.#queued > 0) {
+      if (this.state === 'connecting' && this.#context.turns.waitingOf(this) > 0) {
         // It may have come right behind the message that makes its keys.
         this.#inTurn(datagram, (own) => this.#dispatch(own));
         return;
@@ -292,13 +290,11 @@ export class PeerSession implements MuxEndpoint {
     const { turns, telemetry } = this.#context;
     const own = Buffer.from(datagram); // the socket's memory is its own again by then
     const isQueued = turns.push(this, () => {
-      this.#queued--;
       const before = telemetry.enter(this.#handling);
       handle(own);
       telemetry.leave(before);
     });
-    if (isQueued) this.#queued++;
-    else this.#count(WORKER.dtlsRejected);
+    if (!isQueued) this.#count(WORKER.dtlsRejected);
   }
 
   #connected(keys: SessionKeys): void {
