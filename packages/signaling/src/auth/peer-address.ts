@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type BlockList, isIP } from 'node:net';
-import { isInNetworks } from '@shardcast/shared';
+import { isInNetworks, plainAddress } from '@shardcast/shared';
 
 type Peer = {
   readonly ip: string;
@@ -45,7 +45,7 @@ function resolve(request: IncomingMessage, trusted: BlockList): Peer {
 }
 
 function socketAddress(request: IncomingMessage): string {
-  return withoutPrefix(request.socket.remoteAddress ?? '');
+  return plainAddress(request.socket.remoteAddress);
 }
 
 function hasForwarded({ headers }: IncomingMessage): boolean {
@@ -56,9 +56,5 @@ function hasForwarded({ headers }: IncomingMessage): boolean {
 function plainHop(text: string): string {
   const hop = text.trim();
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(hop)?.[1];
-  return withoutPrefix(bracketed ?? (/^[\d.]+:\d+$/.test(hop) ? hop.replace(/:\d+$/, '') : hop));
-}
-
-function withoutPrefix(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+  return plainAddress(bracketed ?? (/^[\d.]+:\d+$/.test(hop) ? hop.replace(/:\d+$/, '') : hop));
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   headerOf,
   pathNameFault,
+  plainAddress,
   RTSP_REASONS,
   RTSP_STATUS,
   RTSP_VERSION,
@@ -75,7 +76,7 @@ export class PublisherDoor {
     this.#options = options;
     this.#socket = socket;
     this.#auth = new RtspServerAuth(options.takesDigest ? {} : { algorithms: [] });
-    this.#ip = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+    this.#ip = plainAddress(socket.remoteAddress);
     this.#remote = `${this.#ip.includes(':') ? `[${this.#ip}]` : this.#ip}:${socket.remotePort ?? 0}`;
     this.#guard = { log: options.log, door: 'rtsp', destroy: () => socket.destroy() };
     this.#onData = guarded(this.#guard, (bytes: Buffer) => this.#read(bytes));

@@ -60,8 +60,3 @@ export function describeFailure(error: NodeJS.ErrnoException): string {
 export function describeCode(code: string): string {
   return REASONS[code] ?? code;
 }
-
-/** `::ffff:192.0.2.1` as `192.0.2.1`; anything else as it is. */
-export function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
-}

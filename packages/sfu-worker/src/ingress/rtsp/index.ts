@@ -1,4 +1,4 @@
-export { type ByteConnection, plainAddress } from './byte-connection.ts';
+export type { ByteConnection } from './byte-connection.ts';
 export { Connections } from './connections.ts';
 export { nativePairSockets } from './pair-socket.ts';
 export { adoptRtspPublisher, type RtspPublisherHandle, type RtspPublisherOptions } from './publisher.ts';

@@ -1,12 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { MAX_UNSENT_BYTES } from '@shardcast/shared';
+import { MAX_UNSENT_BYTES, plainAddress } from '@shardcast/shared';
 import {
   type ByteConnection,
   describeFailure,
   ENDED_BY_PEER,
   LINGER_MS,
   NOT_READ,
-  plainAddress,
   readBuffer,
 } from './byte-connection.ts';
 

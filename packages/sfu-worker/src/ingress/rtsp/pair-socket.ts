@@ -15,7 +15,7 @@ export interface PairSocket {
   /** Call once. `onDrained` comes in the same turn of the loop as the datagrams before it. */
   start(receiver: DatagramReceiver): void;
   /** Never throws; an error means no more than a lost packet. The bytes are borrowed for the call. */
-  send(bytes: Buffer, remote: RemoteAddress): void;
+  sendWhole(datagram: Buffer, remote: RemoteAddress): void;
   /** An address that datagrams will come from: the same object comes with them, where the socket can. */
   know(remote: RemoteAddress): void;
   /** Idempotent. */
@@ -70,8 +70,8 @@ class NodePairSocket implements PairSocket {
     });
   }
 
-  send(bytes: Buffer, { address, port }: RemoteAddress): void {
-    if (!this.#isClosed) this.#socket.send(Buffer.from(bytes), port, address, () => undefined);
+  sendWhole(datagram: Buffer, { address, port }: RemoteAddress): void {
+    if (!this.#isClosed) this.#socket.send(Buffer.from(datagram), port, address, () => undefined);
   }
 
   know(): void {}
@@ -94,33 +94,9 @@ export function nativePairSockets(addon: NativeAddon, context: DatagramSocketCon
     memory ??= Buffer.allocUnsafeSlow(RECEIVE_BYTES);
     try {
       const options = { host, port, queueBytes: QUEUE_BYTES, bufferBytes: RECEIVE_BUFFER_BYTES, memory };
-      return new NativePairSocket(new NativeDatagramSocket(addon, options, context));
+      return new NativeDatagramSocket(addon, options, context);
     } catch {
       return undefined; // taken, or an address that is not ours
     }
   };
-}
-
-class NativePairSocket implements PairSocket {
-  readonly #socket: NativeDatagramSocket;
-
-  constructor(socket: NativeDatagramSocket) {
-    this.#socket = socket;
-  }
-
-  get port(): number {
-    return this.#socket.port;
-  }
-  start(receiver: DatagramReceiver): void {
-    this.#socket.start(receiver);
-  }
-  send(bytes: Buffer, remote: RemoteAddress): void {
-    this.#socket.send(bytes, 0, bytes.length, remote);
-  }
-  know(remote: RemoteAddress): void {
-    this.#socket.know(remote);
-  }
-  close(): void {
-    this.#socket.close();
-  }
 }

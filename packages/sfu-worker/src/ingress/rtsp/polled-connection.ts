@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, socketHandle } from '@shardcast/shared';
+import { DescriptorClaim, MAX_UNSENT_BYTES, plainAddress, type RtspCarrier, socketHandle } from '@shardcast/shared';
 import type { NativeAddon, NativeStreamSocket } from '../../fastpath/native-addon.ts';
 import {
   type ByteConnection,
@@ -10,7 +10,6 @@ import {
   ENDED_BY_PEER,
   LINGER_MS,
   NOT_READ,
-  plainAddress,
   readBuffer,
 } from './byte-connection.ts';
 

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import { isRelayToWorker, RELAY_WINDOW_BYTES, type RelayToMain } from '@shardcast/shared';
-import { type ByteConnection, plainAddress } from './byte-connection.ts';
+import { isRelayToWorker, plainAddress, RELAY_WINDOW_BYTES, type RelayToMain } from '@shardcast/shared';
+import type { ByteConnection } from './byte-connection.ts';
 
 /** A message costs main a wake-up, so bytes are acknowledged in lots, each a small part of the relay's window. */
 const ACK_BYTES = RELAY_WINDOW_BYTES / 8;

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
+import { plainAddress } from '@shardcast/shared';
 import type { RemoteAddress } from '../../session/datagram-socket.ts';
-import { plainAddress } from './byte-connection.ts';
 import { type OpenPairSocket, openNodePairSocket, type PairSocket } from './pair-socket.ts';
 
 const ATTEMPTS = 16;
@@ -122,7 +122,7 @@ export class UdpPair {
   }
 
   #send({ socket, remote }: Side, packet: Buffer): void {
-    if (!this.#isClosed && remote !== undefined) socket.send(packet, remote);
+    if (!this.#isClosed && remote !== undefined) socket.sendWhole(packet, remote);
   }
 
   /** A port of 0 is none. */
