@@ -4,7 +4,6 @@ import { list, onOff } from './values.ts';
 
 /** What a request may be about; `playback` is accepted for MediaMTX files, nothing asks for it. */
 export const ACTIONS = ['publish', 'read', 'playback', 'api', 'metrics', 'pprof'] as const;
-export type ConfiguredAction = (typeof ACTIONS)[number];
 
 /** `sha256:` and base64 of 32 bytes, or `argon2:` and a PHC string; anything else is the text itself, as in MediaMTX. */
 export const SHA256_PREFIX = 'sha256:';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Credentials, httpCredentials } from './credentials.ts';
+import { type Credentials, credentialsOf, queryOf } from './credentials.ts';
 import { isForwarded, peerAddress } from './peer-address.ts';
 
 export type Action = 'publish' | 'read' | 'api' | 'metrics' | 'pprof';
@@ -36,13 +36,13 @@ export function accessRequest(
   protocol: AccessRequest['protocol'],
 ): AccessRequest {
   const { headers } = request;
-  const query = request.url?.split('?').slice(1).join('?') ?? '';
+  const query = queryOf(request);
   return {
     action,
     path,
     ip: peerAddress(request),
     protocol,
-    credentials: httpCredentials(headers.authorization, query),
+    credentials: credentialsOf(request),
     query,
     userAgent: headers['user-agent'] ?? '',
     http: {

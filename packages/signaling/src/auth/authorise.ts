@@ -42,7 +42,7 @@ export const CREDENTIALS_WRONG: Decision = {
   code: 'UNAUTHENTICATED',
   reason: 'the credentials are not right, or do not allow this',
 };
-export const SAME_HOST_ONLY: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'only from the same host' };
+const SAME_HOST_ONLY: Decision = { allowed: false, code: 'FORBIDDEN', reason: 'only from the same host' };
 
 /** What an authority is not asked for: publish and read are open then, the rest answers the same host only. */
 export function excluded(

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { isEqualText, type RtspCredentials } from '@shardcast/shared';
 
 /** What a client proves its identity with: a name and a password, a token, or both. */
@@ -10,6 +11,16 @@ export type Credentials = {
   /** Whether the client knows this password; in constant time. */
   verify(password: string): boolean;
 };
+
+/** Of the URL, without its question mark. */
+export function queryOf({ url = '' }: IncomingMessage): string {
+  return url.split('?').slice(1).join('?');
+}
+
+/** What an HTTP request gives, as `httpCredentials` reads it. */
+export function credentialsOf(request: IncomingMessage): Credentials | undefined {
+  return httpCredentials(request.headers.authorization, queryOf(request));
+}
 
 /**
  * Of an HTTP request: `Authorization: Basic` or `Bearer`, else `?user=…&pass=…`, `?jwt=…` or `?token=…`, as MediaMTX takes

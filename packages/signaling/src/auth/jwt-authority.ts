@@ -44,8 +44,6 @@ export type JwtAuthorityOptions = {
   readonly log: LineLog;
   /** Unix time, ms. */
   readonly now: () => number;
-  /** For tests. */
-  readonly keys?: JWTVerifyGetKey;
 };
 
 /** `authMethod: jwt`: permissions are in a claim of a signed token (RFC 7519), which ends with it. */
@@ -57,13 +55,11 @@ export class JwtAuthority implements Authority {
 
   constructor(options: JwtAuthorityOptions) {
     this.#options = options;
-    this.#keys =
-      options.keys ??
-      createRemoteJWKSet(new URL(options.jwks), {
-        timeoutDuration: TIMEOUT_MS,
-        cooldownDuration: COOLDOWN_MS,
-        cacheMaxAge: CACHE_MS,
-      });
+    this.#keys = createRemoteJWKSet(new URL(options.jwks), {
+      timeoutDuration: TIMEOUT_MS,
+      cooldownDuration: COOLDOWN_MS,
+      cacheMaxAge: CACHE_MS,
+    });
   }
 
   async decide(request: AccessRequest): Promise<Decision> {

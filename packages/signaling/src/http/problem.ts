@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { ShardcastError, type ShardcastErrorCode } from '@shardcast/shared';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import { httpCredentials } from '../auth/credentials.ts';
+import { credentialsOf } from '../auth/credentials.ts';
 import type { Logger } from '../logging/logger.ts';
 
 // `satisfies`: a new code without a status is a compile error, not a surprise 500.
@@ -115,7 +115,6 @@ export function problemHandler(log: Logger, rejections?: Rejections): ErrorReque
  * A browser asks its user for a password when it sees Basic, and holds the request until then: only where nothing was
  * given. Who gave something that was wrong is told of a scheme that asks nobody (a 401 has one: RFC 9110 §15.5.2).
  */
-function challengeFor({ headers, url = '' }: IncomingMessage): string {
-  const isAnonymous = httpCredentials(headers.authorization, url.split('?').slice(1).join('?')) === undefined;
-  return `${isAnonymous ? 'Basic' : 'Bearer'} realm="shardcast"`;
+function challengeFor(request: IncomingMessage): string {
+  return `${credentialsOf(request) === undefined ? 'Basic' : 'Bearer'} realm="shardcast"`;
 }
