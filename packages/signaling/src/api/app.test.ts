@@ -31,6 +31,7 @@ beforeEach(async () => {
     authorise,
     log: pino({ level: 'silent' }),
     version: '1.2.3',
+    checkAnswers: true,
     startedAt: new Date('2026-01-02T03:04:05Z'),
     kick: async (id) => {
       kicked.push(id);
@@ -193,6 +194,56 @@ describe('workers', () => {
     expect((await call('/v3/workers/x/recycle', { method: 'POST' })).status).toBe(404);
     expect((await call('/v3/workers/1/recycle')).status).toBe(405);
     expect(recycled).toEqual([1, 9]);
+  });
+});
+
+describe('its description', () => {
+  test('has every operation that there is, each with an answer and a name of its own', async () => {
+    const document = (await get('/v3/openapi.json')) as {
+      openapi: string;
+      paths: Record<string, Record<string, { operationId: string; responses: Record<string, unknown> }>>;
+    };
+    expect(document.openapi).toBe('3.1.0');
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+    for (const { responses } of operations) expect(Object.keys(responses)).toContain('200');
+    expect(document.paths['/v3/paths/list']).toMatchObject({
+      get: {
+        parameters: [
+          { in: 'query', name: 'page', schema: { type: 'integer', minimum: 0 } },
+          { in: 'query', name: 'itemsPerPage', schema: { type: 'integer', minimum: 1, maximum: 1000 } },
+        ],
+        responses: {
+          '200': {
+            content: {
+              'application/json': {
+                schema: { properties: { items: { items: { $ref: '#/components/schemas/Path' } } } },
+              },
+            },
+          },
+        },
+      },
+    });
+    expect(document.paths['/v3/paths/get/{name}']).toMatchObject({
+      get: { parameters: [{ in: 'path', name: 'name', required: true }] },
+    });
+  });
+
+  test('has a page that loads nothing from elsewhere and runs no script but ours', async () => {
+    const page = await call('/docs/');
+    expect(page.headers.get('Content-Security-Policy')).toMatch(/default-src 'none'; script-src 'self';/);
+    const html = await page.text();
+    expect(html).not.toMatch(/https?:/);
+    for (const [, file = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const asset = await call(`/docs/${file}`);
+      expect([file, asset.status, asset.headers.get('Content-Type')]).toEqual([
+        file,
+        200,
+        expect.stringMatching(/javascript|css/),
+      ]);
+    }
+    const bare = await call('/docs', { redirect: 'manual' });
+    expect([bare.status, bare.headers.get('Location')]).toEqual([302, 'docs/']);
   });
 });
 

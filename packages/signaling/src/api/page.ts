@@ -1,28 +1,36 @@
-import { ShardcastError } from '@shardcast/shared';
+import { z } from 'zod';
 
-const DEFAULT_ITEMS = 100;
 const MAX_ITEMS = 1_000;
 
-/** A list in MediaMTX's shape: `itemCount` of all, `pageCount`, the `items` of one page. */
-export type Page<T> = { readonly itemCount: number; readonly pageCount: number; readonly items: readonly T[] };
+/** What every list takes, as MediaMTX has it. */
+export const PageQuery = z.object({
+  page: number(0, Number.MAX_SAFE_INTEGER).default(0).describe('From 0.'),
+  itemsPerPage: number(1, MAX_ITEMS).default(100),
+});
 
-/**
- * Cuts `?page=` (from 0) and `?itemsPerPage=` (1 to 1,000; 100) out of a list.
- * @throws ShardcastError BAD_REQUEST
- */
-export function paginate<T>(items: readonly T[], query: Readonly<Record<string, unknown>>): Page<T> {
-  const page = count(query['page'], 'page', 0, 0, Number.MAX_SAFE_INTEGER);
-  const perPage = count(query['itemsPerPage'], 'itemsPerPage', DEFAULT_ITEMS, 1, MAX_ITEMS);
+/** A list in MediaMTX's shape: `itemCount` of all, `pageCount`, the `items` of one page. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({ itemCount: z.int(), pageCount: z.int(), items: z.array(item) });
+}
+
+/** Cuts one page out of a list. */
+export function paginate<T>(
+  items: readonly T[],
+  { page, itemsPerPage }: z.infer<typeof PageQuery>,
+): { itemCount: number; pageCount: number; items: T[] } {
   return {
     itemCount: items.length,
-    pageCount: Math.ceil(items.length / perPage),
-    items: items.slice(page * perPage, (page + 1) * perPage),
+    pageCount: Math.ceil(items.length / itemsPerPage),
+    items: items.slice(page * itemsPerPage, (page + 1) * itemsPerPage),
   };
 }
 
-function count(value: unknown, name: string, otherwise: number, min: number, max: number): number {
-  if (value === undefined) return otherwise;
-  const parsed = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
-  if (parsed >= min && parsed <= max) return parsed;
-  throw new ShardcastError('BAD_REQUEST', `${name} must be a number from ${min} to ${max}`);
+function number(min: number, max: number) {
+  const message = `must be a number from ${min} to ${max}`;
+  return z
+    .string({ error: message })
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+    .meta({ override: { type: 'integer', pattern: undefined, minimum: min, maximum: max } });
 }

@@ -1,4 +1,5 @@
-import type { Telemetry, WorkerField } from '@shardcast/shared';
+import { type Telemetry, TrackInfo, type WorkerField } from '@shardcast/shared';
+import { z } from 'zod';
 import type { PathInfo, SessionInfo, ShardView } from '../paths/media.ts';
 
 /** Our facts in the shapes of MediaMTX's control API v3, with fields of our own beside them. */
@@ -13,7 +14,33 @@ const SOURCE_TYPES: Readonly<Record<string, string>> = {
 /** MediaMTX spells codecs its own way. */
 const CODEC_NAMES: Readonly<Record<string, string>> = { OPUS: 'Opus', PCMU: 'G711', PCMA: 'G711' };
 
-export function pathShape(info: PathInfo, sessions: readonly SessionInfo[], telemetry: Telemetry | undefined) {
+const Time = z.iso.datetime();
+
+export const PathShape = z
+  .strictObject({
+    name: z.string(),
+    confName: z.string().describe('The entry of the configuration that matched.'),
+    source: z.strictObject({ type: z.string(), id: z.string() }).nullable(),
+    ready: z.boolean(),
+    readyTime: Time.nullable(),
+    online: z.boolean(),
+    onlineTime: Time.nullable(),
+    tracks: z.array(z.string()).describe('Codecs.'),
+    bytesReceived: z.number(),
+    bytesSent: z.number(),
+    readers: z.array(z.strictObject({ type: z.string(), id: z.string() })),
+    readerCount: z.int(),
+    reason: z.string().nullable().describe('Why it is not online.'),
+    skippedTracks: z.array(TrackInfo).describe('Tracks of the source that browsers cannot play, and why.'),
+    worker: z.int().nullable(),
+  })
+  .meta({ id: 'Path' });
+
+export function pathShape(
+  info: PathInfo,
+  sessions: readonly SessionInfo[],
+  telemetry: Telemetry | undefined,
+): z.input<typeof PathShape> {
   const own = sessions.filter((session) => session.path === info.name);
   const publisher = own.find((session) => session.kind !== 'whep');
   const since = info.onlineSince?.toISOString() ?? null;
@@ -45,7 +72,19 @@ export function pathShape(info: PathInfo, sessions: readonly SessionInfo[], tele
   };
 }
 
-export function sessionShape(session: SessionInfo) {
+export const SessionShape = z
+  .strictObject({
+    id: z.string().describe('Public: it opens nothing.'),
+    created: Time,
+    remoteAddr: z.string(),
+    state: z.enum(['read', 'publish']),
+    path: z.string(),
+    peerConnectionEstablished: z.boolean(),
+    worker: z.int(),
+  })
+  .meta({ id: 'Session' });
+
+export function sessionShape(session: SessionInfo): z.input<typeof SessionShape> {
   return {
     id: session.id,
     created: session.createdAt.toISOString(),
@@ -57,7 +96,26 @@ export function sessionShape(session: SessionInfo) {
   };
 }
 
-export function workerShape(shard: ShardView) {
+export const WorkerShape = z
+  .strictObject({
+    id: z.int(),
+    state: z.enum(['starting', 'up', 'restarting', 'stopped']),
+    restarts: z.int(),
+    fastPath: z.string().nullable(),
+    dtls: z.string().nullable(),
+    udpPort: z.int().nullable(),
+    sessions: z.number(),
+    streams: z.number(),
+    cpuSeconds: z.number(),
+    eventLoopLagSeconds: z.number(),
+    heapBytes: z.number(),
+    externalBytes: z.number(),
+    activeResources: z.number(),
+    poolSlots: z.strictObject({ free: z.number(), used: z.number() }),
+  })
+  .meta({ id: 'Worker' });
+
+export function workerShape(shard: ShardView): z.input<typeof WorkerShape> {
   const value = (field: WorkerField) => shard.telemetry.worker(field);
   return {
     id: shard.worker,
@@ -76,3 +134,7 @@ export function workerShape(shard: ShardView) {
     poolSlots: { free: value('poolSlotsFree'), used: value('poolSlotsUsed') },
   };
 }
+
+/** What an operation answers that has nothing to say but that it was done. */
+export const Done = z.strictObject({ status: z.literal('ok') });
+export const DONE = { status: 'ok' } as const;

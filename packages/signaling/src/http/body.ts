@@ -14,6 +14,14 @@ export async function readText(req: IncomingMessage, contentType: string, limitB
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
   if (charset !== undefined && !['utf-8', '"utf-8"', 'utf8', 'us-ascii'].includes(charset))
     throw new ShardcastError('UNSUPPORTED_MEDIA_TYPE', 'expected UTF-8');
+  return (await readBytes(req, limitBytes)).toString('utf8');
+}
+
+/**
+ * Reads a body of any type, as above.
+ * @throws ShardcastError UNSUPPORTED_MEDIA_TYPE (compressed), BODY_TOO_LARGE, BAD_REQUEST
+ */
+export async function readBytes(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity') throw new ShardcastError('UNSUPPORTED_MEDIA_TYPE', 'expected an uncompressed body');
 
@@ -34,7 +42,7 @@ export async function readText(req: IncomingMessage, contentType: string, limitB
     };
     const onEnd = (): void => {
       settle();
-      resolve(Buffer.concat(chunks, bytes).toString('utf8'));
+      resolve(Buffer.concat(chunks, bytes));
     };
     const onBrokenOff = (): void => {
       settle();
