@@ -8,6 +8,7 @@ import {
   ShardcastError,
   type SourceSpec,
   Telemetry,
+  TYPICAL_COST,
   WORKER,
   type WorkerBoot,
   type WorkerEvent,
@@ -142,7 +143,7 @@ export class ShardWorker {
     this.#udpPairs = new UdpPairs(undefined, addon && nativePairSockets(addon, { telemetry, log }));
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
-    this.#streamCpu = new StreamCpu(telemetry);
+    this.#streamCpu = new StreamCpu(telemetry, TYPICAL_COST[this.#fastPath.name].inboundWeight);
     this.#context = {
       sessionCounters: boot.sessionCounters,
       dtls,

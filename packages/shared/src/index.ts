@@ -5,4 +5,5 @@ export * from './protocol/media.ts';
 export * from './protocol/port-client.ts';
 export * from './protocol/snapshot.ts';
 export * from './protocol/telemetry.ts';
+export * from './protocol/typical-cost.ts';
 export * from './rtsp/index.ts';

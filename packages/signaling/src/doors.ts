@@ -12,6 +12,7 @@ import { LimitedLog, type LineLog } from './logging/limited-log.ts';
 import type { Logger } from './logging/logger.ts';
 import { createMetricsApp } from './metrics/app.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import type { Observer } from './monitor/observer.ts';
 import type { PathManager } from './paths/path-manager.ts';
 import type { WorkerPool } from './pool/worker-pool.ts';
 import { RtspServer } from './rtsp/index.ts';
@@ -24,6 +25,7 @@ export type DoorsOptions = {
   readonly workingDirectory: string;
   readonly manager: PathManager;
   readonly pool: WorkerPool;
+  readonly observer: Observer;
   readonly authoriser: Authoriser;
   readonly state: () => ProcessState;
   readonly version: string;
@@ -131,10 +133,11 @@ export class Doors {
   }
 
   #apiApp(): Express {
-    const { config, manager, pool, authoriser, log, version, startedAt } = this.#options;
+    const { config, manager, pool, observer, authoriser, log, version, startedAt } = this.#options;
     return createApiApp({
       media: manager,
       shards: () => pool.shards,
+      observer,
       authorise: authoriser.authorise,
       trustedProxies: config.apiTrustedProxies,
       log,

@@ -3,10 +3,12 @@ import { type Config, listenAddress, ShardcastError, type WorkerSettings } from 
 import { Authoriser } from './auth/authoriser.ts';
 import { Doors } from './doors.ts';
 import { candidateAddresses } from './host/candidate-addresses.ts';
+import { hostLimits } from './host/limits.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import type { ProcessState } from './http/health.ts';
 import { LimitedLog } from './logging/limited-log.ts';
 import type { Logger } from './logging/logger.ts';
+import { Observer } from './monitor/observer.ts';
 import { rulesFromConfig } from './paths/config-rules.ts';
 import { PathManager } from './paths/path-manager.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
@@ -95,9 +97,17 @@ export class ShardcastServer {
       },
     });
     const authoriser = await Authoriser.create(config, { log: new LimitedLog(log, { perSecond: 5, clock }), clock });
+    const observer = new Observer({
+      media: manager,
+      shards: () => pool.shards,
+      limits: hostLimits(),
+      clock,
+      unixMs: () => performance.timeOrigin + performance.now(),
+    });
     let doors: Doors | undefined;
     const close = async () => {
       state = 'draining';
+      observer.close();
       manager.stop();
       await doors?.close();
       await pool.stop();
@@ -108,6 +118,7 @@ export class ShardcastServer {
         workingDirectory,
         manager,
         pool,
+        observer,
         authoriser,
         state: () => state,
         version,
@@ -118,6 +129,7 @@ export class ShardcastServer {
       pool.start();
       await everyWorkerUp;
       state = 'ready';
+      observer.start();
       const { urls } = doors;
       const refresh = () => doors?.refresh();
       return new ShardcastServer(urls, close, async (changed) => {

@@ -10,13 +10,13 @@ function setUp() {
   };
   return {
     telemetry,
-    cpu: new StreamCpu(telemetry),
+    cpu: new StreamCpu(telemetry, 0.5),
     count,
     spent: (slot: number) => telemetry.stream(slot, 'cpuSeconds'),
   };
 }
 
-test('streams share the time by their packets, those received half, and the sum is the whole', () => {
+test('streams share the time by their packets, those received by their weight, and the sum is the whole', () => {
   const { cpu, count, spent } = setUp();
   count(0, 100, 50); // weighs 100
   count(3, 200, 200); // 300

@@ -1,18 +1,18 @@
 import { STREAM, Telemetry } from '@shardcast/shared';
 
-/** Receiving and parsing a packet costs about as much as sending half a one (docs/benchmarks.md). */
-const INBOUND_WEIGHT = 0.5;
-
 /**
  * Splits a worker's measured CPU over its streams by the packets each received and sent, so that the streams' sum is
  * the worker's. An estimate by count, not a measurement a stream.
  */
 export class StreamCpu {
   readonly #telemetry: Telemetry;
+  readonly #inboundWeight: number;
   readonly #last = new Map<number, number>();
 
-  constructor(telemetry: Telemetry) {
+  /** @param inboundWeight how many packets sent cost as much as one received */
+  constructor(telemetry: Telemetry, inboundWeight: number) {
     this.#telemetry = telemetry;
+    this.#inboundWeight = inboundWeight;
   }
 
   /** @param cpuSeconds spent by the worker since the last call. */
@@ -23,7 +23,7 @@ export class StreamCpu {
       const base = Telemetry.streamBase(slot);
       const counters = this.#telemetry.counters;
       const done =
-        (counters[base + STREAM.inboundPackets] as number) * INBOUND_WEIGHT +
+        (counters[base + STREAM.inboundPackets] as number) * this.#inboundWeight +
         (counters[base + STREAM.outboundPackets] as number);
       const amount = Math.max(0, done - (this.#last.get(slot) ?? 0));
       this.#last.set(slot, done);

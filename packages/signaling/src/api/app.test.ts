@@ -2,12 +2,15 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
+import { testObserver } from '../../test/test-observer.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
+import type { Observer } from '../monitor/observer.ts';
 import type { SessionInfo } from '../paths/media.ts';
 import { createApiApp } from './app.ts';
 
 let media: FakeMedia;
 let door: HttpDoor;
+let observer: Observer;
 let kicked: string[] = [];
 let recycled: number[] = [];
 
@@ -25,9 +28,13 @@ beforeEach(async () => {
   media = new FakeMedia();
   kicked = [];
   recycled = [];
+  const views = [shardView(0), shardView(1, { state: 'restarting', restarts: 2, fastPath: undefined })];
+  const shards = () => views;
+  observer = testObserver(media, shards);
   const app = createApiApp({
     media,
-    shards: () => [shardView(0), shardView(1, { state: 'restarting', restarts: 2, fastPath: undefined })],
+    shards,
+    observer,
     authorise,
     log: pino({ level: 'silent' }),
     version: '1.2.3',
@@ -82,6 +89,7 @@ test('a path in MediaMTX’s shape, with what we know besides', async () => {
     reason: null,
     skippedTracks: [{ kind: 'audio', codec: 'MPEG4-GENERIC', clockRate: 48_000, skipped: 'browsers do not play AAC' }],
     worker: 0,
+    stats: null,
   };
   expect(await get('/v3/paths/list')).toEqual({ itemCount: 1, pageCount: 1, items: [path] });
   expect(await get('/v3/paths/get/live/cam')).toEqual(path);
@@ -254,4 +262,23 @@ test('only this host is answered: no proxies, no pages from elsewhere, no borrow
     { Forwarded: 'for=127.0.0.1' },
   ])
     expect((await call('/v3/info', { headers })).status).toBe(403);
+});
+
+test('the overview says how the process is, unknown figures as null', async () => {
+  expect(await get('/v3/overview')).toMatchObject({ workers: 2, limits: { cores: 2 }, cpuCores: null });
+  observer.sample();
+  expect(await get('/v3/overview')).toMatchObject({ rssBytes: 100e6, streams: 0, fileDescriptors: 40, cpuCores: null });
+});
+
+test('the history has what was asked for, and nothing of paths that are not known', async () => {
+  observer.sample();
+  expect(await get('/v3/history?step=10s&series=viewers')).toEqual({
+    stepSeconds: 10,
+    times: [],
+    series: { viewers: [] },
+  });
+  expect(await get('/v3/history?window=1h')).toMatchObject({ stepSeconds: 10 });
+  for (const query of ['step=5s', 'window=yes', 'window=1h&window=2h'])
+    expect((await call(`/v3/history?${query}`)).status).toBe(400);
+  expect((await call('/v3/history?path=nobody')).status).toBe(404);
 });

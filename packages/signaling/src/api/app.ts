@@ -9,11 +9,16 @@ import { openApi } from './open-api.ts';
 import type { ApiRoute } from './route.ts';
 import { mountRoutes } from './router.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
+import { type MonitorRoutesOptions, monitorRoutes } from './routes/monitor.ts';
 import { type PathRoutesOptions, pathRoutes } from './routes/paths.ts';
 import { type SessionRoutesOptions, sessionRoutes } from './routes/sessions.ts';
 import { type WorkerRoutesOptions, workerRoutes } from './routes/workers.ts';
 
-export type ApiRoutesOptions = InfoRoutesOptions & PathRoutesOptions & SessionRoutesOptions & WorkerRoutesOptions;
+export type ApiRoutesOptions = InfoRoutesOptions &
+  PathRoutesOptions &
+  SessionRoutesOptions &
+  WorkerRoutesOptions &
+  MonitorRoutesOptions;
 
 export type ApiOptions = ApiRoutesOptions & {
   readonly authorise: Authorise;
@@ -26,7 +31,13 @@ export type ApiOptions = ApiRoutesOptions & {
 
 /** Every operation of the API: the parts of MediaMTX's `/v3/…` that Shardcast has, and its own. */
 export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
-  return [...infoRoutes(options), ...pathRoutes(options), ...sessionRoutes(options), ...workerRoutes(options)];
+  return [
+    ...infoRoutes(options),
+    ...pathRoutes(options),
+    ...sessionRoutes(options),
+    ...workerRoutes(options),
+    ...monitorRoutes(options),
+  ];
 }
 
 /** What `apiAddress` serves: the operations, `/v3/openapi.json` which describes them, and `/docs/` to try them. */

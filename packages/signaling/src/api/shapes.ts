@@ -1,5 +1,6 @@
 import { type Telemetry, TrackInfo, type WorkerField } from '@shardcast/shared';
 import { z } from 'zod';
+import type { Observer, StreamStats } from '../monitor/observer.ts';
 import type { PathInfo, SessionInfo, ShardView } from '../paths/media.ts';
 
 /** Our facts in the shapes of MediaMTX's control API v3, with fields of our own beside them. */
@@ -15,6 +16,26 @@ const SOURCE_TYPES: Readonly<Record<string, string>> = {
 const CODEC_NAMES: Readonly<Record<string, string>> = { OPUS: 'Opus', PCMU: 'G711', PCMA: 'G711' };
 
 const Time = z.iso.datetime();
+
+const Figure = z.number().min(0);
+export const StatsShape = z
+  .strictObject({
+    inboundBitrate: Figure.describe('Bits a second.'),
+    outboundBitrate: Figure.describe('Bits a second, to all viewers.'),
+    inboundPackets: Figure.describe('A second.'),
+    outboundPackets: Figure.describe('A second, to all viewers.'),
+    lossRatio: Figure.max(1).describe('Of what the source sent.'),
+    inboundLost: Figure.describe('Packets since the stream began.'),
+    keyframes: Figure.describe('Since the stream began.'),
+    secondsSinceKeyframe: Figure,
+    cpuSeconds: Figure.describe('Since the stream began.'),
+    cpuCores: Figure.describe('CPU seconds a second.'),
+    cpuCoresPerViewer: Figure,
+    memoryBytes: Figure.describe('With its viewers.'),
+    memoryBytesPerViewer: Figure,
+    keyframeCacheBytes: Figure,
+  })
+  .meta({ id: 'StreamStats', description: 'Rates are of the last ten seconds.' });
 
 export const PathShape = z
   .strictObject({
@@ -33,6 +54,7 @@ export const PathShape = z
     reason: z.string().nullable().describe('Why it is not online.'),
     skippedTracks: z.array(TrackInfo).describe('Tracks of the source that browsers cannot play, and why.'),
     worker: z.int().nullable(),
+    stats: StatsShape.nullable(),
   })
   .meta({ id: 'Path' });
 
@@ -40,6 +62,7 @@ export function pathShape(
   info: PathInfo,
   sessions: readonly SessionInfo[],
   telemetry: Telemetry | undefined,
+  stats: StreamStats | undefined,
 ): z.input<typeof PathShape> {
   const own = sessions.filter((session) => session.path === info.name);
   const publisher = own.find((session) => session.kind !== 'whep');
@@ -69,7 +92,12 @@ export function pathShape(
     reason: info.reason ?? null,
     skippedTracks: info.tracks.filter((track) => track.skipped !== undefined),
     worker: info.worker ?? null,
+    stats: stats === undefined ? null : statsShape(stats),
   };
+}
+
+function statsShape({ cpuCoresOfViewers: _, ...stats }: StreamStats): z.input<typeof StatsShape> {
+  return stats;
 }
 
 export const SessionShape = z
@@ -107,6 +135,8 @@ export const WorkerShape = z
     sessions: z.number(),
     streams: z.number(),
     cpuSeconds: z.number(),
+    cpuCores: z.number(),
+    eventLoopUtilization: z.number(),
     eventLoopLagSeconds: z.number(),
     heapBytes: z.number(),
     externalBytes: z.number(),
@@ -115,7 +145,7 @@ export const WorkerShape = z
   })
   .meta({ id: 'Worker' });
 
-export function workerShape(shard: ShardView): z.input<typeof WorkerShape> {
+export function workerShape(shard: ShardView, observer: Pick<Observer, 'workerCores'>): z.input<typeof WorkerShape> {
   const value = (field: WorkerField) => shard.telemetry.worker(field);
   return {
     id: shard.worker,
@@ -127,6 +157,8 @@ export function workerShape(shard: ShardView): z.input<typeof WorkerShape> {
     sessions: value('sessions'),
     streams: value('streams'),
     cpuSeconds: value('cpuSeconds'),
+    cpuCores: observer.workerCores(shard.worker),
+    eventLoopUtilization: shard.eventLoopUtilization(),
     eventLoopLagSeconds: value('eventLoopLagSeconds'),
     heapBytes: value('heapBytes'),
     externalBytes: value('externalBytes'),

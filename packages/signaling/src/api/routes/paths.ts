@@ -1,4 +1,5 @@
 import { ShardcastError } from '@shardcast/shared';
+import type { Observer } from '../../monitor/observer.ts';
 import type { Media, PathInfo, SessionInfo, ShardView } from '../../paths/media.ts';
 import { PageQuery, pageOf, paginate } from '../page.ts';
 import { type ApiRoute, route } from '../route.ts';
@@ -7,12 +8,13 @@ import { PathShape, pathShape } from '../shapes.ts';
 export type PathRoutesOptions = {
   readonly media: Pick<Media, 'paths' | 'path' | 'sessions'>;
   readonly shards: () => readonly ShardView[];
+  readonly observer: Pick<Observer, 'stream'>;
 };
 
 /** `/v3/paths/…` */
-export function pathRoutes({ media, shards }: PathRoutesOptions): ApiRoute[] {
+export function pathRoutes({ media, shards, observer }: PathRoutesOptions): ApiRoute[] {
   const shape = (info: PathInfo, sessions: readonly SessionInfo[]) =>
-    pathShape(info, sessions, shards().find(({ worker }) => worker === info.worker)?.telemetry);
+    pathShape(info, sessions, shards().find(({ worker }) => worker === info.worker)?.telemetry, observer.stream(info));
   return [
     route({
       method: 'get',

@@ -1,4 +1,5 @@
 import { ShardcastError } from '@shardcast/shared';
+import type { Observer } from '../../monitor/observer.ts';
 import type { ShardView } from '../../paths/media.ts';
 import { PageQuery, pageOf, paginate } from '../page.ts';
 import { type ApiRoute, route } from '../route.ts';
@@ -6,12 +7,13 @@ import { DONE, Done, WorkerShape, workerShape } from '../shapes.ts';
 
 export type WorkerRoutesOptions = {
   readonly shards: () => readonly ShardView[];
+  readonly observer: Pick<Observer, 'workerCores'>;
   /** Replaces a worker; its streams are placed again. @returns false when there is no such worker. */
   readonly recycle: (worker: number) => Promise<boolean>;
 };
 
 /** `/v3/workers/…` */
-export function workerRoutes({ shards, recycle }: WorkerRoutesOptions): ApiRoute[] {
+export function workerRoutes({ shards, observer, recycle }: WorkerRoutesOptions): ApiRoute[] {
   return [
     route({
       method: 'get',
@@ -20,7 +22,11 @@ export function workerRoutes({ shards, recycle }: WorkerRoutesOptions): ApiRoute
       summary: 'Every worker thread',
       query: PageQuery,
       response: pageOf(WorkerShape),
-      answer: ({ query }) => paginate(shards().map(workerShape), query),
+      answer: ({ query }) =>
+        paginate(
+          shards().map((shard) => workerShape(shard, observer)),
+          query,
+        ),
     }),
     route({
       method: 'post',

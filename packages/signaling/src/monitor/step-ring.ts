@@ -1,0 +1,90 @@
+/** What a ring says: `times[i]` is the begin of a step in Unix seconds, `columns[c][i]` the mean of a column in it. */
+export type RingColumns = {
+  readonly times: number[];
+  readonly columns: (number | null)[][];
+};
+
+/**
+ * Means of some columns over steps of equal length, the newest `capacity` of them. Its memory is taken when it is made and
+ * does not grow. Pure: time is an argument.
+ */
+export class StepRing {
+  readonly stepSeconds: number;
+  readonly capacity: number;
+  readonly #columns: number;
+  /** Row after row; NaN where nothing was measured. A step's row is its number modulo the capacity. */
+  readonly #means: Float32Array;
+  readonly #sums: Float64Array;
+  readonly #counts: Uint32Array;
+  /** Number of the step that is being summed up, -1 before the first. */
+  #open = -1;
+  #first = -1;
+
+  constructor(columns: number, stepSeconds: number, capacity: number) {
+    this.stepSeconds = stepSeconds;
+    this.capacity = capacity;
+    this.#columns = columns;
+    this.#means = new Float32Array(columns * capacity).fill(Number.NaN);
+    this.#sums = new Float64Array(columns);
+    this.#counts = new Uint32Array(columns);
+  }
+
+  /** Bytes that a ring of these dimensions holds. */
+  static bytes(columns: number, capacity: number): number {
+    return columns * capacity * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** @param values one a column; NaN is no measurement. Time that goes back is left out. */
+  add(unixSeconds: number, values: ArrayLike<number>): void {
+    const step = Math.floor(unixSeconds / this.stepSeconds);
+    if (step < this.#open) return;
+    if (step > this.#open) this.#advance(step);
+    for (let column = 0; column < this.#columns; column++) {
+      const value = values[column] ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
+      this.#sums[column] = (this.#sums[column] as number) + value;
+      this.#counts[column] = (this.#counts[column] as number) + 1;
+    }
+  }
+
+  /** The complete steps, oldest first, `limit` at most; the one that is being summed up is not among them. */
+  read(columns: readonly number[], limit = this.capacity): RingColumns {
+    const end = this.#open;
+    const begin = end < 0 ? end : Math.max(this.#first, end - Math.min(limit, this.capacity));
+    const times: number[] = [];
+    for (let step = begin; step < end; step++) times.push(step * this.stepSeconds);
+    return {
+      times,
+      columns: columns.map((column) =>
+        times.map((_, index) => {
+          const value = this.#means[this.#row(begin + index) + column] ?? Number.NaN;
+          return Number.isNaN(value) ? null : value;
+        }),
+      ),
+    };
+  }
+
+  #row(step: number): number {
+    return (step % this.capacity) * this.#columns;
+  }
+
+  #advance(step: number): void {
+    if (this.#open < 0) this.#first = step;
+    else {
+      const row = this.#row(this.#open);
+      for (let column = 0; column < this.#columns; column++) {
+        const count = this.#counts[column] as number;
+        this.#means[row + column] = count === 0 ? Number.NaN : (this.#sums[column] as number) / count;
+      }
+      // Steps in which nobody called are empty, and so are those of the round before in their rows.
+      const skipped = Math.min(step - this.#open - 1, this.capacity);
+      for (let back = 1; back <= skipped; back++) {
+        const empty = this.#row(step - back);
+        this.#means.fill(Number.NaN, empty, empty + this.#columns);
+      }
+    }
+    this.#open = step;
+    this.#sums.fill(0);
+    this.#counts.fill(0);
+  }
+}

@@ -1,0 +1,22 @@
+import { Observer, type ObserverOptions } from '../src/monitor/observer.ts';
+import type { Media, ShardView } from '../src/paths/media.ts';
+
+export const EPOCH_SECONDS = 1_700_000_000;
+
+/** An observer whose clock is the test's and whose process costs nothing, unless said otherwise. */
+export function testObserver(
+  media: Pick<Media, 'paths' | 'sessions'>,
+  shards: () => readonly ShardView[],
+  more: Partial<ObserverOptions> = {},
+): Observer {
+  return new Observer({
+    media,
+    shards,
+    limits: { cores: 2, memoryBytes: 4 * 1024 ** 3, fileDescriptors: 1024 },
+    clock: () => 0,
+    unixMs: () => EPOCH_SECONDS * 1000,
+    read: () => ({ cpuSeconds: 0, rssBytes: 100e6, heapBytes: 10e6, activeResources: 10 }),
+    descriptors: () => 40,
+    ...more,
+  });
+}
