@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 const CLIP = fileURLToPath(new URL('../packages/signaling/assets/demo.h264', import.meta.url));
 const MAIN = fileURLToPath(new URL('../packages/signaling/dist/main.js', import.meta.url));
@@ -132,6 +132,59 @@ test('SIGHUP takes over paths that changed, leaves the others alone, and a fault
   expect(output.err).toContain('shardcast.yml:3');
   expect(await path('new')).toMatchObject({ online: true });
   expect(await path('kept')).toMatchObject({ online: true, onlineTime });
+  child.kill('SIGTERM');
+  expect(await exit).toBe(0);
+});
+
+describe('what the API changes', () => {
+  test('survives a restart, and the file is as it was written', async () => {
+    const file = join(directory, 'shardcast.yml');
+    const text = `# The yard\npaths:\n  kept: {source: "file:${CLIP}"}   # by the gate\n`;
+    writeFileSync(file, text);
+    const first = start(...FREE_PORTS, '--workers=1');
+    await first.ready;
+    const change = async (api: string, method: string, path: string, body: unknown) =>
+      (await fetch(`${api}/v3/config/${path}`, { method, body: JSON.stringify(body) })).json();
+    const online = (api: string, name: string) =>
+      vi.waitFor(async () => {
+        const path = (await (await fetch(`${api}/v3/paths/get/${name}`)).json()) as { online?: boolean };
+        expect(path.online).toBe(true);
+      }, WAIT);
+    const apiOf = ({ output }: typeof first) => /api=(\S+)/.exec(output.out)?.[1] ?? '';
+    const api = apiOf(first);
+    await online(api, 'kept');
+    const { onlineTime } = (await (await fetch(`${api}/v3/paths/get/kept`)).json()) as { onlineTime: string };
+
+    expect(await change(api, 'POST', 'paths/add/new?dryRun=true', { source: `file:${CLIP}` })).toMatchObject({
+      effects: { summary: 'starts new' },
+    });
+    expect(await change(api, 'POST', 'paths/add/new', { source: `file:${CLIP}` })).toMatchObject({ status: 'ok' });
+    expect(await change(api, 'PATCH', 'global/patch', { rtcpInterval: '5s' })).toMatchObject({
+      effects: { atWorkerStart: ['rtcpInterval'] },
+    });
+    await online(api, 'new');
+    expect(await (await fetch(`${api}/v3/paths/get/kept`)).json()).toMatchObject({ online: true, onlineTime });
+    first.child.kill('SIGKILL');
+    await first.exit;
+
+    const second = start(...FREE_PORTS, '--workers=1');
+    await second.ready;
+    await online(apiOf(second), 'new');
+    await online(apiOf(second), 'kept');
+    expect(await (await fetch(`${apiOf(second)}/v3/config/global/get`)).json()).toMatchObject({ rtcpInterval: '5s' });
+    expect(readFileSync(file, 'utf8')).toBe(text);
+    second.child.kill('SIGTERM');
+    expect(await second.exit).toBe(0);
+  });
+});
+
+test('a file that changes is read again by itself', async () => {
+  const file = join(directory, 'shardcast.yml');
+  writeFileSync(file, 'paths: {one: {}}\n');
+  const { child, output, exit, ready } = start(...FREE_PORTS, '--workers=1');
+  await ready;
+  writeFileSync(file, 'paths: {one: {}, two: {}}\n');
+  await vi.waitFor(() => expect(output.err).toContain('starts two'), WAIT);
   child.kill('SIGTERM');
   expect(await exit).toBe(0);
 });

@@ -3,6 +3,7 @@ import { type Config, listenAddress, ShardcastError } from '@shardcast/shared';
 import type { Express } from 'express';
 import { createApiApp } from './api/app.ts';
 import type { Authoriser } from './auth/authoriser.ts';
+import type { ConfigStore } from './config/config-store.ts';
 import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
 import { countRejection } from './http/problem.ts';
@@ -15,17 +16,20 @@ import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import type { Observer } from './monitor/observer.ts';
 import type { PathManager } from './paths/path-manager.ts';
 import type { WorkerPool } from './pool/worker-pool.ts';
+import { OPTIMISATION_KEYS, type WorkerSettingsMaker } from './pool/worker-settings.ts';
 import { RtspServer } from './rtsp/index.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
 import { WebSocketDoor } from './ws/door.ts';
 
 export type DoorsOptions = {
   readonly config: Config;
+  readonly configStore: ConfigStore | undefined;
   /** Of relative file names. */
   readonly workingDirectory: string;
   readonly manager: PathManager;
   readonly pool: WorkerPool;
   readonly observer: Observer;
+  readonly workerSettings: WorkerSettingsMaker;
   readonly authoriser: Authoriser;
   readonly state: () => ProcessState;
   readonly version: string;
@@ -133,8 +137,11 @@ export class Doors {
   }
 
   #apiApp(): Express {
-    const { config, manager, pool, observer, authoriser, log, version, startedAt } = this.#options;
+    const { config, configStore, manager, pool, workerSettings, observer, authoriser, log, version, startedAt } =
+      this.#options;
+    const recycle = async (worker: number) => pool.shards[worker]?.recycle('an operator asked for it') ?? false;
     return createApiApp({
+      ...(configStore === undefined ? {} : { configStore }),
       media: manager,
       shards: () => pool.shards,
       observer,
@@ -144,7 +151,17 @@ export class Doors {
       version,
       startedAt,
       kick: (id) => manager.kick(id),
-      recycle: async (worker) => pool.shards[worker]?.recycle('an operator asked for it') ?? false,
+      recycle,
+      ...(configStore === undefined
+        ? {}
+        : {
+            optimise: async (worker, written) => {
+              if (pool.shards[worker] === undefined) return false;
+              const own = configStore.valuesOf(OPTIMISATION_KEYS, written);
+              workerSettings.setOwn(worker, Object.keys(own).length > 0 ? own : undefined);
+              return recycle(worker);
+            },
+          }),
     });
   }
 

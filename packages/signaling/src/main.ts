@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadConfig, parseArguments, ShardcastError } from '@shardcast/shared';
+import { type ConfigChange, type LoadedConfig, loadConfig, parseArguments, ShardcastError } from '@shardcast/shared';
+import { ConfigStore } from './config/config-store.ts';
+import { FileWatch } from './config/file-watch.ts';
+import { ConfigJournal } from './config/journal.ts';
 import { createLogger } from './logging/logger.ts';
-import { Reload } from './reload.ts';
 import { ShardcastServer } from './server.ts';
 
 const USAGE = `shardcast [config.yml] [--key=value ...]
@@ -13,7 +16,7 @@ const USAGE = `shardcast [config.yml] [--key=value ...]
 
 Every key of docs/configuration.md is an option: --logLevel=debug, --rtcpInterval=1s.
 Environment variables do the same: SHARDCAST_LOGLEVEL=debug, SHARDCAST_PATHS_CAM1_SOURCE=rtsp://...
-SIGHUP reads the configuration again: paths that changed begin anew, the others play on.`;
+A file that changes, or SIGHUP, is read again: paths that changed begin anew, the others play on.`;
 
 const SHUTDOWN_DEADLINE_MS = 5000;
 
@@ -28,8 +31,11 @@ async function main(): Promise<void> {
   if (args.command === 'version') return print(version);
 
   const workingDirectory = process.cwd();
-  const load = () => loadConfig({ arguments: args, environment: process.env, workingDirectory, demoClip });
-  const first = load();
+  const load = (changes: readonly ConfigChange[] = [], change?: ConfigChange) =>
+    loadConfig({ arguments: args, environment: process.env, workingDirectory, demoClip, changes, change });
+  const written = load();
+  const journal = ConfigJournal.open(journalFile(written, workingDirectory));
+  const first = journal.changes.length > 0 ? load(journal.changes) : written;
   const { config, file, warnings } = first;
   if (args.command === 'check') {
     for (const warning of warnings) console.error(`warning: ${warning}`);
@@ -38,7 +44,8 @@ async function main(): Promise<void> {
   const log = createLogger(config.logLevel);
   for (const warning of warnings) log.warn(warning);
 
-  const server = await ShardcastServer.start({ config, workingDirectory, version, log });
+  const configStore = new ConfigStore({ first, load, journal, log, now: () => new Date() });
+  const server = await ShardcastServer.start({ config, configStore, workingDirectory, version, log });
 
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
@@ -51,12 +58,19 @@ async function main(): Promise<void> {
       },
     );
   };
-  const reload = new Reload({ first, load, apply: (changed) => server.reconfigure(changed), log });
-  process.on('SIGHUP', () => void reload.run());
+  process.on('SIGHUP', () => void configStore.reload());
+  if (file !== undefined) new FileWatch(file, () => void configStore.reload());
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   // Last, since who reads it may send a signal at once.
   print(`shardcast ready ${server.urls.join(' ')}${file === undefined ? ` demo=${server.urls[0]}/demo` : ''}`);
+}
+
+/** @returns undefined when changes are not to be kept */
+function journalFile({ config, file }: LoadedConfig, workingDirectory: string): string | undefined {
+  if (config.configJournal === 'off') return undefined;
+  if (config.configJournal !== 'auto') return resolve(workingDirectory, config.configJournal);
+  return `${file ?? resolve(workingDirectory, 'shardcast.yml')}.journal`;
 }
 
 function print(line: string): void {

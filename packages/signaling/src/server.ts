@@ -1,8 +1,8 @@
-import { makeCertificate, workerEntry } from '@shardcast/sfu-worker';
-import { type Config, listenAddress, ShardcastError, type WorkerSettings } from '@shardcast/shared';
+import { workerEntry } from '@shardcast/sfu-worker';
+import { type Config, ShardcastError } from '@shardcast/shared';
 import { Authoriser } from './auth/authoriser.ts';
+import type { ConfigStore } from './config/config-store.ts';
 import { Doors } from './doors.ts';
-import { candidateAddresses } from './host/candidate-addresses.ts';
 import { hostLimits } from './host/limits.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import type { ProcessState } from './http/health.ts';
@@ -12,9 +12,8 @@ import { Observer } from './monitor/observer.ts';
 import { rulesFromConfig } from './paths/config-rules.ts';
 import { PathManager } from './paths/path-manager.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
+import { WorkerSettingsMaker } from './pool/worker-settings.ts';
 
-/** A session without a STUN check for this long is over (RFC 7675 §5.1). */
-const CONSENT_TIMEOUT_MS = 30_000;
 /** What a bind says that no new attempt will cure. */
 const UNUSABLE_ADDRESS = /EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND/;
 /** A subscriber waits this long for a source that is just starting. */
@@ -22,6 +21,8 @@ const START_HOLD_MS = 5000;
 
 export type ServerOptions = {
   readonly config: Config;
+  /** What the API reads and changes; without it there is no `/v3/config`. */
+  readonly configStore?: ConfigStore;
   readonly workingDirectory: string;
   readonly version: string;
   readonly log: Logger;
@@ -32,26 +33,20 @@ export class ShardcastServer {
   /** Where it can be reached, for the line that says so. */
   readonly urls: readonly string[];
   readonly #close: () => Promise<void>;
-  readonly #reconfigure: (config: Config) => Promise<void>;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    urls: readonly string[],
-    close: () => Promise<void>,
-    reconfigure: (config: Config) => Promise<void>,
-  ) {
+  private constructor(urls: readonly string[], close: () => Promise<void>) {
     this.urls = urls;
     this.#close = close;
-    this.#reconfigure = reconfigure;
   }
 
   /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
-  static async start({ config, workingDirectory, version, log }: ServerOptions): Promise<ShardcastServer> {
+  static async start({ config, configStore, workingDirectory, version, log }: ServerOptions): Promise<ShardcastServer> {
     const startedAt = new Date();
     let state: ProcessState = 'starting';
     const clock = () => performance.now();
     const workers = config.workers === 'auto' ? usableProcessors() : config.workers;
-    const settings = await workerSettings(config);
+    const settings = await WorkerSettingsMaker.create(config);
 
     let allUp: () => void = () => {};
     let cannotStart: (error: ShardcastError) => void = () => {};
@@ -61,7 +56,14 @@ export class ShardcastServer {
     });
     everyWorkerUp.catch(() => {}); // awaited below, or never when another door fails first
     const pool = new WorkerPool(
-      { workers, entry: workerEntry, settings, heapLimitMb: config.workerHeapLimit / 1024 ** 2, log, clock },
+      {
+        workers,
+        entry: workerEntry,
+        settings: (worker) => settings.make(worker),
+        heapLimitMb: config.workerHeapLimit / 1024 ** 2,
+        log,
+        clock,
+      },
       {
         onUp: (worker) => {
           const { fastPath, fastPathDetail } = pool.shards[worker] ?? {};
@@ -105,6 +107,15 @@ export class ShardcastServer {
       unixMs: () => performance.timeOrigin + performance.now(),
     });
     let doors: Doors | undefined;
+    configStore?.attach({
+      preview: (changed) => manager.preview(rulesFromConfig(changed, workingDirectory)),
+      async apply(changed) {
+        await authoriser.reconfigure(changed);
+        manager.reconfigure(rulesFromConfig(changed, workingDirectory));
+        doors?.refresh();
+        settings.config = changed;
+      },
+    });
     const close = async () => {
       state = 'draining';
       observer.close();
@@ -115,10 +126,12 @@ export class ShardcastServer {
     try {
       doors = await Doors.open({
         config,
+        configStore,
         workingDirectory,
         manager,
         pool,
         observer,
+        workerSettings: settings,
         authoriser,
         state: () => state,
         version,
@@ -130,27 +143,11 @@ export class ShardcastServer {
       await everyWorkerUp;
       state = 'ready';
       observer.start();
-      const { urls } = doors;
-      const refresh = () => doors?.refresh();
-      return new ShardcastServer(urls, close, async (changed) => {
-        await authoriser.reconfigure(changed);
-        manager.reconfigure(rulesFromConfig(changed, workingDirectory));
-        refresh();
-      });
+      return new ShardcastServer(doors.urls, close);
     } catch (error) {
       await close();
       throw error;
     }
-  }
-
-  /**
-   * Takes over the paths of another configuration: those whose source is another begin anew, those that are gone end, the
-   * others and their viewers notice nothing. Who may do what is another from here on; sessions that are open stay. All
-   * other keys stay as they were at start.
-   * @throws ShardcastError CONFIG_INVALID; nothing has changed then
-   */
-  async reconfigure(config: Config): Promise<void> {
-    await this.#reconfigure(config);
   }
 
   /** Takes nothing new, says goodbye to every peer, ends the threads. Idempotent. */
@@ -158,34 +155,4 @@ export class ShardcastServer {
     this.#closing ??= this.#close();
     return this.#closing;
   }
-}
-
-/** One certificate for all workers; one UDP port each. */
-async function workerSettings(config: Config): Promise<(worker: number) => WorkerSettings> {
-  const certificate = await makeCertificate();
-  const addresses = await candidateAddresses(config);
-  const udp = listenAddress(config.webrtcLocalUDPAddress);
-  return (worker) => ({
-    worker,
-    udp: { host: udp.host ?? '', port: udp.port === 0 ? 0 : udp.port + worker },
-    candidateAddresses: addresses,
-    certificate,
-    rtcpIntervalMs: config.rtcpInterval,
-    nack: config.nack,
-    fastPath: config.fastPath,
-    dtls: config.dtls,
-    bufferPool: config.bufferPool,
-    poolSlots: config.bufferPoolSlots,
-    udpMaxPayloadSize: config.udpMaxPayloadSize,
-    keyframeCache: {
-      maxBytes: config.keyframeCache.enabled ? config.keyframeCache.maxBytes : 0,
-      maxAgeMs: config.keyframeCache.maxAge,
-    },
-    rtspTransports: config.rtspTransports,
-    handshakeTimeoutMs: config.webrtcHandshakeTimeout,
-    consentTimeoutMs: CONSENT_TIMEOUT_MS,
-    readTimeoutMs: config.readTimeout,
-    publisherGraceMs: config.publisherGrace,
-    logLevel: config.logLevel,
-  });
 }

@@ -3,6 +3,7 @@ import type {
   Media,
   PathEvent,
   PathInfo,
+  PlacementInfo,
   SessionAnswer,
   SessionInfo,
   SessionKind,
@@ -62,6 +63,7 @@ export class FakeMedia implements Media {
   readonly restarts: { ufrag: string; pwd: string }[] = [];
   readonly listeners = new Set<(event: PathEvent) => void>();
   infos: PathInfo[] = [];
+  readonly placements = new Map<string, PlacementInfo>();
   sessionInfos: SessionInfo[] = [];
   /** Set to hold answers back. */
   gate: Promise<void> = Promise.resolve();
@@ -92,6 +94,9 @@ export class FakeMedia implements Media {
   }
   path(name: string): PathInfo | undefined {
     return this.infos.find((info) => info.name === name);
+  }
+  placement(name: string): PlacementInfo | undefined {
+    return this.placements.get(name);
   }
   sessions(): readonly SessionInfo[] {
     return this.sessionInfos;

@@ -52,9 +52,9 @@ export const NetworkText = z
 
 const AuthUserSchema = z.strictObject({
   user: Secret.describe('`any` is everyone, without a password. May be a hash, as `pass`.'),
-  pass: Secret.default('').describe(
-    'The password, or `sha256:…` or `argon2:…` of it. Hashes allow no digest authentication by RTSP.',
-  ),
+  pass: Secret.default('')
+    .describe('The password, or `sha256:…` or `argon2:…` of it. Hashes allow no digest authentication by RTSP.')
+    .meta({ isSecret: true }),
   ips: list(NetworkText, 'addresses or networks').prefault([]).describe('Only from there; empty for everywhere.'),
   permissions: z.array(PermissionSchema).default([]).describe('List of `action` and `path`.'),
 });

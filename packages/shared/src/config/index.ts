@@ -1,5 +1,6 @@
 export * from './address.ts';
 export * from './auth-schema.ts';
+export * from './changes.ts';
 export * from './find-path.ts';
 export * from './keys.ts';
 export * from './load.ts';
@@ -8,3 +9,4 @@ export { type Arguments, type Command, parseArguments } from './overrides.ts';
 export * from './path-name.ts';
 export * from './schema.ts';
 export * from './values.ts';
+export * from './written.ts';

@@ -7,6 +7,8 @@ export type KeyInfo = {
   /** How the value is written: `duration`, `on/off`, `error, warn, info`, … */
   readonly form: string;
   readonly default: unknown;
+  /** Never shown. */
+  readonly isSecret?: boolean;
   /** Keys of a nested object. */
   readonly children?: KeyTree;
   /** Keys of every entry, where the entries' names are free (`paths`). */
@@ -21,6 +23,7 @@ type JsonSchema = {
   readonly description?: string;
   readonly default?: unknown;
   readonly form?: string;
+  readonly isSecret?: boolean;
   readonly type?: string | readonly string[];
   readonly enum?: readonly string[];
   readonly const?: string;
@@ -45,6 +48,7 @@ function tree(properties: Readonly<Record<string, JsonSchema>>): KeyTree {
         description: schema.description ?? '',
         form: form(schema),
         default: schema.default,
+        ...(schema.isSecret === true ? { isSecret: true } : {}),
         ...(schema.properties === undefined ? {} : { children: tree(schema.properties) }),
         ...(entries === undefined ? {} : { entries: tree(entries) }),
         ...(schema.items?.properties === undefined ? {} : { items: tree(schema.items.properties) }),

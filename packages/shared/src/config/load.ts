@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { z } from 'zod';
 import { ShardcastError } from '../errors.ts';
+import { type ConfigChange, changeSettings, keysOf } from './changes.ts';
 import { configKeys, type KeyTree } from './keys.ts';
 import { isRecord, translateMediaMtx } from './mediamtx.ts';
 import { type Arguments, type Environment, environmentOverrides, type Override, parseArguments } from './overrides.ts';
@@ -17,6 +18,10 @@ export type LoadOptions = {
   readonly demoClip: string;
   /** Where to look for a file when none is named; the working directory, /usr/local/etc and /etc/shardcast by default. */
   readonly directories?: readonly string[];
+  /** Made last, over everything. One that finds nothing to change is left out, with a warning. */
+  readonly changes?: readonly ConfigChange[];
+  /** Made after those, or not at all: its faults are thrown. */
+  readonly change?: ConfigChange | undefined;
 };
 
 export type LoadedConfig = {
@@ -28,8 +33,9 @@ export type LoadedConfig = {
 };
 
 /**
- * Reads the file, then `MTX_…`, `SHARDCAST_…` and flags, each over the one before, and checks the result.
- * @throws ShardcastError CONFIG_INVALID with one line a fault: `shardcast.yml:12: paths.cam1.sorce: …`.
+ * Reads the file, then `MTX_…`, `SHARDCAST_…`, flags and changes, each over the one before, and checks the result.
+ * @throws ShardcastError CONFIG_INVALID with one line a fault: `shardcast.yml:12: paths.cam1.sorce: …`; for `change` also
+ * what `changeSettings` throws.
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const args = 'command' in options.arguments ? options.arguments : parseArguments(options.arguments);
@@ -57,9 +63,32 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   overrides.push(...args.overrides);
   for (const override of overrides) assign(settings, override.keys, override.value);
 
+  const origins: Origin[] = [...overrides];
+  const make = (change: ConfigChange): void => {
+    settings = changeSettings(settings, change);
+    for (const keys of keysOf(change)) origins.push({ keys, origin: `API: ${keys.join('.')}` });
+  };
+  for (const change of options.changes ?? []) {
+    try {
+      make(change);
+    } catch (error) {
+      if (!(error instanceof ShardcastError)) throw error;
+      warnings.push(`a change made by the API is left out: ${nameOf(change)}: ${error.message}`);
+    }
+  }
+
+  if (options.change !== undefined) make(options.change);
+
   const parsed = ConfigSchema.safeParse(settings);
   if (parsed.success) return { config: parsed.data, file, warnings };
-  return fail(parsed.error.issues.flatMap((issue) => describe(issue, name, yaml, overrides)));
+  return fail(parsed.error.issues.flatMap((issue) => describe(issue, name, yaml, origins)));
+}
+
+/** Where a value came from, if not from the file. */
+type Origin = Pick<Override, 'keys' | 'origin'>;
+
+function nameOf(change: ConfigChange): string {
+  return 'name' in change ? `${change.op} ${change.name}` : change.op;
 }
 
 function isMediaMtx(fileName: string): boolean {
@@ -123,10 +152,10 @@ function describe(
   issue: z.core.$ZodIssue,
   fileName: string,
   yaml: YamlFile | undefined,
-  overrides: readonly Override[],
+  origins: readonly Origin[],
 ): string[] {
   const at = (keys: readonly PropertyKey[]): string => {
-    const override = overrides.findLast(
+    const override = origins.findLast(
       (candidate) =>
         keys.length >= candidate.keys.length && candidate.keys.every((key, index) => key === String(keys[index])),
     );

@@ -16,8 +16,8 @@ Settings come from, each over the one before:
 Durations are \`500ms\`, \`10s\`, \`1m30s\`; sizes are \`64K\`, \`2M\` (powers of 1024) or bytes; addresses are \`:8889\` (every
 interface), \`127.0.0.1:8889\` or \`[::1]:8889\`; lists may be one string with commas, and items of lists have their number in variables and flags:
 \`SHARDCAST_AUTHINTERNALUSERS_0_PASS_FILE=/run/secrets/pass\`, \`--authInternalUsers.0.user=cam\`. A misspelt key is an error that names its line; in
-a \`mediamtx.yml\` keys that Shardcast does not know are ignored, and each is named in a warning. SIGHUP reads everything again and
-changes the paths that differ; other settings need a restart ([operating.md](operating.md)).
+a \`mediamtx.yml\` keys that Shardcast does not know are ignored, and each is named in a warning. A file that changes is read
+again while the server runs, and the API changes settings, too ([operating.md](operating.md)).
 
 \`\`\`yaml
 # Two cameras; nobody else may publish.

@@ -87,6 +87,14 @@ export const ConfigSchema = z
   .strictObject({
     logLevel: z.enum(LOG_LEVELS).default('info').describe('The least severe log lines to write, to standard error.'),
 
+    configJournal: z
+      .string()
+      .min(1)
+      .default('auto')
+      .describe(
+        'Where changes by the API are written down, so that they survive a restart: `auto` is a file beside the configuration (`shardcast.yml.journal`), `off` forgets them, else a file name.',
+      ),
+
     rtsp: onOff().prefault('on').describe('Accept RTSP publishers.'),
     rtspAddress: Address.default(':8554').describe('RTSP listener.'),
     rtspsAddress: Address.default(':8322').describe('RTSP over TLS listener.'),

@@ -13,6 +13,7 @@ let door: HttpDoor;
 let observer: Observer;
 let kicked: string[] = [];
 let recycled: number[] = [];
+let optimised: [number, unknown][] = [];
 
 const session = (id: string, kind: SessionInfo['kind'], path = 'cam'): SessionInfo => ({
   id,
@@ -31,6 +32,7 @@ beforeEach(async () => {
   const views = [shardView(0), shardView(1, { state: 'restarting', restarts: 2, fastPath: undefined })];
   const shards = () => views;
   observer = testObserver(media, shards);
+  optimised = [];
   const app = createApiApp({
     media,
     shards,
@@ -43,6 +45,10 @@ beforeEach(async () => {
     kick: async (id) => {
       kicked.push(id);
       return true;
+    },
+    optimise: async (worker, own) => {
+      if (worker < 2) optimised.push([worker, own]);
+      return worker < 2;
     },
     recycle: async (worker) => {
       recycled.push(worker);
@@ -185,6 +191,37 @@ describe('sessions', () => {
   });
 });
 
+test('where a path lives is explained', async () => {
+  media.placements.set('cam', {
+    worker: 1,
+    placed: { reason: 'first by hash', ageMs: 61_400 },
+    now: {
+      worker: 1,
+      reason: 'it is there already',
+      bound: 0.2,
+      candidates: [
+        { worker: 1, score: 9, load: 0.3 },
+        { worker: 0, score: 5, load: 0.1 },
+      ],
+    },
+  });
+  media.placements.set('idle', { worker: undefined, placed: undefined, now: undefined });
+  expect(await get('/v3/placement/explain/cam')).toEqual({
+    path: 'cam',
+    worker: 1,
+    reason: 'first by hash',
+    ageSeconds: 61,
+    bound: 0.2,
+    candidates: [
+      { worker: 1, score: 9, load: 0.3, fits: false },
+      { worker: 0, score: 5, load: 0.1, fits: true },
+    ],
+    wouldGoTo: 0,
+  });
+  expect(await get('/v3/placement/explain/idle')).toMatchObject({ reason: 'no worker takes streams now' });
+  expect((await call('/v3/placement/explain/zz')).status).toBe(404);
+});
+
 describe('workers', () => {
   test('are listed', async () => {
     expect(await get('/v3/workers/list')).toMatchObject({
@@ -202,6 +239,18 @@ describe('workers', () => {
     expect((await call('/v3/workers/x/recycle', { method: 'POST' })).status).toBe(404);
     expect((await call('/v3/workers/1/recycle')).status).toBe(405);
     expect(recycled).toEqual([1, 9]);
+  });
+
+  test('may have settings of their own', async () => {
+    const body = (value: unknown) => ({ method: 'POST', body: JSON.stringify(value) });
+    expect((await call('/v3/workers/1/optimisations', body({ nack: 'on' }))).status).toBe(200);
+    expect((await call('/v3/workers/0/optimisations', body({}))).status).toBe(200);
+    expect((await call('/v3/workers/9/optimisations', body({ nack: 'on' }))).status).toBe(404);
+    expect((await call('/v3/workers/0/optimisations', body({ rtspAddress: ':1' }))).status).toBe(400);
+    expect(optimised).toEqual([
+      [1, { nack: 'on' }],
+      [0, {}],
+    ]);
   });
 });
 

@@ -8,14 +8,18 @@ import { mountDocsPage } from './docs-page.ts';
 import { openApi } from './open-api.ts';
 import type { ApiRoute } from './route.ts';
 import { mountRoutes } from './router.ts';
+import { type ConfigRoutesOptions, configRoutes } from './routes/config.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
 import { type MonitorRoutesOptions, monitorRoutes } from './routes/monitor.ts';
 import { type PathRoutesOptions, pathRoutes } from './routes/paths.ts';
+import { type PlacementRoutesOptions, placementRoutes } from './routes/placement.ts';
 import { type SessionRoutesOptions, sessionRoutes } from './routes/sessions.ts';
 import { type WorkerRoutesOptions, workerRoutes } from './routes/workers.ts';
 
 export type ApiRoutesOptions = InfoRoutesOptions &
+  ConfigRoutesOptions &
   PathRoutesOptions &
+  PlacementRoutesOptions &
   SessionRoutesOptions &
   WorkerRoutesOptions &
   MonitorRoutesOptions;
@@ -33,9 +37,11 @@ export type ApiOptions = ApiRoutesOptions & {
 export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
   return [
     ...infoRoutes(options),
+    ...configRoutes(options),
     ...pathRoutes(options),
     ...sessionRoutes(options),
     ...workerRoutes(options),
+    ...placementRoutes(options),
     ...monitorRoutes(options),
   ];
 }

@@ -1,4 +1,4 @@
-import { type Telemetry, TrackInfo, type WorkerField } from '@shardcast/shared';
+import { formatDuration, type Telemetry, TrackInfo, type WorkerField, type WorkerSettings } from '@shardcast/shared';
 import { z } from 'zod';
 import type { Observer, StreamStats } from '../monitor/observer.ts';
 import type { PathInfo, SessionInfo, ShardView } from '../paths/media.ts';
@@ -142,6 +142,16 @@ export const WorkerShape = z
     externalBytes: z.number(),
     activeResources: z.number(),
     poolSlots: z.strictObject({ free: z.number(), used: z.number() }),
+    optimisations: z
+      .strictObject({
+        nack: z.boolean(),
+        rtcpInterval: z.string(),
+        bufferPool: z.boolean(),
+        fastPath: z.string(),
+        keyframeCache: z.boolean(),
+      })
+      .nullable()
+      .describe('What the thread that runs now was started with.'),
   })
   .meta({ id: 'Worker' });
 
@@ -164,7 +174,13 @@ export function workerShape(shard: ShardView, observer: Pick<Observer, 'workerCo
     externalBytes: value('externalBytes'),
     activeResources: value('activeResources'),
     poolSlots: { free: value('poolSlotsFree'), used: value('poolSlotsUsed') },
+    optimisations: shard.settings === undefined ? null : optimisations(shard.settings),
   };
+}
+
+function optimisations({ nack, rtcpIntervalMs, bufferPool, fastPath, keyframeCache }: WorkerSettings) {
+  const rtcpInterval = formatDuration(rtcpIntervalMs);
+  return { nack, rtcpInterval, bufferPool, fastPath, keyframeCache: keyframeCache.maxBytes > 0 };
 }
 
 /** What an operation answers that has nothing to say but that it was done. */

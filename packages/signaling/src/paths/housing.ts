@@ -1,7 +1,7 @@
 import { ShardcastError, WORKER } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
 import { LoadMeter, MEASURED_AFTER_MS } from '../placement/load-meter.ts';
-import { type Candidate, place } from '../placement/policy.ts';
+import { type Candidate, type Placement, place } from '../placement/policy.ts';
 import type { Quarantine } from '../pool/quarantine.ts';
 import type { Shard } from '../pool/shard.ts';
 import type { Home, PathState, StreamRegistry } from './stream-registry.ts';
@@ -66,7 +66,7 @@ export class Housing {
       throw new ShardcastError('NO_WORKER_CAPACITY', 'the room that is left is for configured paths');
     }
     const placement = place(state.name, this.#candidates(state, nowMs));
-    const home = placement && this.#streams.settle(state, placement.worker, nowMs);
+    const home = placement && this.#streams.settle(state, placement, nowMs);
     if (placement === undefined || home === undefined) {
       throw new ShardcastError('NO_WORKER_CAPACITY', 'no worker takes another stream now');
     }
@@ -74,6 +74,11 @@ export class Housing {
     this.#shards[home.worker]?.telemetry.clearStream(home.slot);
     this.#log.debug({ path: state.name, worker: home.worker, reason: placement.reason }, 'stream placed');
     return home;
+  }
+
+  /** Where the policy would put the stream now, and why; undefined when no worker takes it. */
+  explain(state: PathState, nowMs: number): Placement | undefined {
+    return place(state.name, this.#candidates(state, nowMs), state.home?.worker);
   }
 
   /** A suspect stays with the worker that it may have killed, so that the next death hits nobody new. */

@@ -57,6 +57,16 @@ export type Caller = {
   readonly lifetimeMs: number;
 };
 
+/** Why a path is where it is. */
+export type PlacementInfo = {
+  /** Undefined when it has no home. */
+  readonly worker: number | undefined;
+  /** Why it was given that home, in words, and how long ago. */
+  readonly placed: { readonly reason: string; readonly ageMs: number } | undefined;
+  /** What the policy says now; undefined when no worker takes it. */
+  readonly now: import('../placement/policy.ts').Placement | undefined;
+};
+
 /** Every rejection is a ShardcastError. */
 export interface Media {
   /** WHIP. @throws PATH_NOT_FOUND, PUBLISHER_EXISTS, SDP_*, … */
@@ -81,6 +91,8 @@ export interface Media {
   adoptRtsp(path: string, caller: Caller, carrier: RtspCarrier): Promise<void>;
   paths(): readonly PathInfo[];
   path(name: string): PathInfo | undefined;
+  /** Undefined when there is no such path. */
+  placement(name: string): PlacementInfo | undefined;
   sessions(): readonly SessionInfo[];
   onPathEvent(listener: (event: PathEvent) => void): () => void;
 }
@@ -95,6 +107,8 @@ export type ShardView = {
   readonly dtls: 'werift' | 'openssl' | undefined;
   readonly fastPathDetail?: import('@shardcast/shared').FastPathDetail | undefined;
   readonly udpPort: number | undefined;
+  /** Of the thread that runs now. */
+  readonly settings?: import('@shardcast/shared').WorkerSettings | undefined;
   /** 0..1 over the last second or so. */
   eventLoopUtilization(): number;
 };

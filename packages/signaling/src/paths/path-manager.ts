@@ -1,14 +1,25 @@
 import { assertNever, type RtspCarrier, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
+import type { PathEffect } from '../config/effects.ts';
 import type { Logger } from '../logging/logger.ts';
 import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { Housing, type PathShard } from './housing.ts';
-import type { Caller, Media, PathEvent, PathInfo, SessionAnswer, SessionInfo, SessionKind } from './media.ts';
+import type {
+  Caller,
+  Media,
+  PathEvent,
+  PathInfo,
+  PlacementInfo,
+  SessionAnswer,
+  SessionInfo,
+  SessionKind,
+} from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
 import { PathAnnouncer } from './path-announcer.ts';
-import { hasSameSource, type PathRules } from './path-rules.ts';
+import type { PathRules } from './path-rules.ts';
+import { goesOn, pathEffects } from './rule-changes.ts';
 import { noSession, type SessionEntry, SessionRegistry, sessionInfo } from './session-registry.ts';
 import { Sources } from './sources.ts';
 import { type PathState, StreamRegistry } from './stream-registry.ts';
@@ -133,6 +144,15 @@ export class PathManager implements Media {
     return state === undefined ? undefined : this.#info(state);
   }
 
+  placement(name: string): PlacementInfo | undefined {
+    const state = this.#streams.get(name);
+    if (state === undefined) return undefined;
+    const { home } = state;
+    const nowMs = this.#options.clock();
+    const placed = home && { reason: home.reason, ageMs: nowMs - home.sinceMs };
+    return { worker: home?.worker, placed, now: this.#housing.explain(state, nowMs) };
+  }
+
   sessions(): readonly SessionInfo[] {
     return this.#sessions.all().map(sessionInfo);
   }
@@ -201,12 +221,17 @@ export class PathManager implements Media {
     }
   }
 
+  /** What `reconfigure` would do. */
+  preview(rules: PathRules): PathEffect[] {
+    return pathEffects(this.#streams.all(), rules, (path) => this.#sessions.readersOf(path));
+  }
+
   /** The configuration changed: paths whose source is another or that are no longer admitted begin anew or end. */
   reconfigure(rules: PathRules): void {
     this.#admission.rules = rules;
     for (const state of this.#streams.all()) {
       const rule = rules.resolve(state.name);
-      if (rule !== undefined && hasSameSource(rule, state.rule)) {
+      if (rule !== undefined && goesOn(state, rules)) {
         state.rule = rule;
         continue;
       }

@@ -1,9 +1,16 @@
 import { MAX_STREAMS, type TrackInfo } from '@shardcast/shared';
+import type { Placement } from '../placement/policy.ts';
 import type { PathRule } from './path-rules.ts';
 import { Slots } from './slots.ts';
 
 /** Where a stream lives: a worker, and its telemetry slot there. */
-export type Home = { readonly worker: number; readonly slot: number; readonly sinceMs: number };
+export type Home = {
+  readonly worker: number;
+  readonly slot: number;
+  readonly sinceMs: number;
+  /** Why there, in the policy's words. */
+  readonly reason: string;
+};
 
 /** A path that is in use or that the configuration names. */
 export type PathState = {
@@ -82,11 +89,11 @@ export class StreamRegistry {
   }
 
   /** Gives the stream a slot on a worker. @returns undefined when the worker has none left. */
-  settle(state: PathState, worker: number, nowMs: number): Home | undefined {
+  settle(state: PathState, { worker, reason }: Pick<Placement, 'worker' | 'reason'>, nowMs: number): Home | undefined {
     if (state.home !== undefined) throw new TypeError(`"${state.name}" has a home already`);
     const slot = this.#slots[worker]?.take();
     if (slot === undefined) return undefined;
-    state.home = { worker, slot, sinceMs: nowMs };
+    state.home = { worker, slot, sinceMs: nowMs, reason };
     state.firstHomeAtMs ??= nowMs;
     return state.home;
   }

@@ -37,7 +37,7 @@ beforeEach(() => {
   ups = 0;
   for (const list of [lives, losses, events, lines]) list.length = 0;
   shard = new Shard({
-    settings: workerSettings(3),
+    settings: () => workerSettings(3),
     run: (boot, _transfer, signal) => live(boot, signal),
     thread: () => undefined,
     cpuSeconds: () => burntSeconds,

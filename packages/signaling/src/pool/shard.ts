@@ -59,7 +59,8 @@ export type WorkerLoss = {
 };
 
 export type ShardOptions = {
-  readonly settings: WorkerSettings;
+  /** Asked at every start of a thread; `worker` is always the same. */
+  readonly settings: () => WorkerSettings;
   /** Runs the endless task in a thread of the pool; settles when the thread or the task ends. */
   readonly run: (boot: WorkerBoot, transfer: Transferable[], signal: AbortSignal) => Promise<void>;
   /** The pool's thread by its id. */
@@ -87,6 +88,7 @@ export class Shard implements ShardView {
   dtls: ShardView['dtls'];
   fastPathDetail: ShardView['fastPathDetail'];
   udpPort: number | undefined;
+  settings: ShardView['settings'];
   readonly #options: ShardOptions;
   /** A worker whose events are wrong sends them at the rate of its packets, should a stranger know how. */
   readonly #log: LimitedLog;
@@ -114,7 +116,7 @@ export class Shard implements ShardView {
   constructor(options: ShardOptions) {
     this.#options = options;
     this.#log = new LimitedLog(options.log, { perSecond: 1, clock: options.clock });
-    this.worker = options.settings.worker;
+    this.worker = options.settings().worker;
     this.telemetry = new Telemetry(this.#telemetryBuffer);
   }
 
@@ -134,8 +136,9 @@ export class Shard implements ShardView {
       (event) => this.#event(event, generation),
       (fault) => this.#log.error({ worker: this.worker, fault }, 'worker protocol error'),
     );
+    this.settings = this.#options.settings();
     const boot: WorkerBoot = {
-      settings: this.#options.settings,
+      settings: this.settings,
       port: port2,
       telemetry: this.#telemetryBuffer,
       sessionCounters: this.#sessionCounters,

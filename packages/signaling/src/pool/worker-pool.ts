@@ -20,6 +20,7 @@ export type WorkerPoolOptions = {
   readonly workers: number;
   /** The worker package's entry. */
   readonly entry: URL;
+  /** Asked at every start of a worker. */
   readonly settings: (worker: number) => WorkerSettings;
   /** JavaScript heap of a worker, MiB; one that needs more is replaced. */
   readonly heapLimitMb: number;
@@ -63,7 +64,7 @@ export class WorkerPool {
       { length: workers },
       (_, worker) =>
         new Shard({
-          settings: options.settings(worker),
+          settings: () => options.settings(worker),
           run: async (boot, transferList, signal) => {
             const task: ShardTask = { entry: options.entry.href, boot };
             await this.#piscina.run(task, { transferList, signal });
