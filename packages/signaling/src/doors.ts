@@ -1,6 +1,7 @@
 import { descriptorDuplicator } from '@shardcast/sfu-worker';
 import { type Config, listenAddress, ShardcastError } from '@shardcast/shared';
 import type { Express } from 'express';
+import type { Alarms } from './alarms/alarms.ts';
 import { createApiApp } from './api/app.ts';
 import type { Authoriser } from './auth/authoriser.ts';
 import type { ConfigStore } from './config/config-store.ts';
@@ -30,6 +31,7 @@ export type DoorsOptions = {
   readonly pool: WorkerPool;
   readonly observer: Observer;
   readonly workerSettings: WorkerSettingsMaker;
+  readonly alarms: Alarms;
   readonly authoriser: Authoriser;
   readonly state: () => ProcessState;
   readonly version: string;
@@ -137,14 +139,26 @@ export class Doors {
   }
 
   #apiApp(): Express {
-    const { config, configStore, manager, pool, workerSettings, observer, authoriser, log, version, startedAt } =
-      this.#options;
+    const {
+      config,
+      configStore,
+      manager,
+      pool,
+      workerSettings,
+      observer,
+      alarms,
+      authoriser,
+      log,
+      version,
+      startedAt,
+    } = this.#options;
     const recycle = async (worker: number) => pool.shards[worker]?.recycle('an operator asked for it') ?? false;
     return createApiApp({
       ...(configStore === undefined ? {} : { configStore }),
       media: manager,
       shards: () => pool.shards,
       observer,
+      alarms,
       authorise: authoriser.authorise,
       trustedProxies: config.apiTrustedProxies,
       log,

@@ -1,5 +1,6 @@
 import { workerEntry } from '@shardcast/sfu-worker';
 import { type Config, ShardcastError } from '@shardcast/shared';
+import { createAlarms } from './alarms/create-alarms.ts';
 import { Authoriser } from './auth/authoriser.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import { Doors } from './doors.ts';
@@ -45,6 +46,7 @@ export class ShardcastServer {
     const startedAt = new Date();
     let state: ProcessState = 'starting';
     const clock = () => performance.now();
+    const unixMs = () => performance.timeOrigin + performance.now();
     const workers = config.workers === 'auto' ? usableProcessors() : config.workers;
     const settings = await WorkerSettingsMaker.create(config);
 
@@ -104,8 +106,9 @@ export class ShardcastServer {
       shards: () => pool.shards,
       limits: hostLimits(),
       clock,
-      unixMs: () => performance.timeOrigin + performance.now(),
+      unixMs,
     });
+    const alarms = createAlarms(config, { observer, media: manager, shards: () => pool.shards, log, clock, unixMs });
     let doors: Doors | undefined;
     configStore?.attach({
       preview: (changed) => manager.preview(rulesFromConfig(changed, workingDirectory)),
@@ -114,11 +117,13 @@ export class ShardcastServer {
         manager.reconfigure(rulesFromConfig(changed, workingDirectory));
         doors?.refresh();
         settings.config = changed;
+        alarms.reconfigure(changed);
       },
     });
     const close = async () => {
       state = 'draining';
       observer.close();
+      alarms.close();
       manager.stop();
       await doors?.close();
       await pool.stop();
@@ -132,6 +137,7 @@ export class ShardcastServer {
         pool,
         observer,
         workerSettings: settings,
+        alarms,
         authoriser,
         state: () => state,
         version,

@@ -1,3 +1,6 @@
+import { ConfigSchema } from '@shardcast/shared';
+import { pino } from 'pino';
+import { Alarms, type AlarmsOptions } from '../src/alarms/alarms.ts';
 import { Observer, type ObserverOptions } from '../src/monitor/observer.ts';
 import type { Media, ShardView } from '../src/paths/media.ts';
 
@@ -19,4 +22,31 @@ export function testObserver(
     descriptors: () => 40,
     ...more,
   });
+}
+
+/** Alarms as they come, of a server called `host`, that tell nobody. */
+export function testAlarms(
+  observer: Observer,
+  media: Pick<Media, 'paths'>,
+  shards: () => readonly ShardView[],
+  more: Partial<AlarmsOptions> = {},
+): Alarms {
+  return new Alarms({
+    observer,
+    media,
+    shards,
+    config: ConfigSchema.parse({}),
+    webhooks: [],
+    log: pino({ level: 'silent' }),
+    clock: () => 0,
+    unixMs: () => EPOCH_SECONDS * 1000,
+    instance: 'host',
+    ...more,
+  });
+}
+
+/** What API and metrics show of an observer. */
+export function testMonitoring(media: Pick<Media, 'paths' | 'sessions'>, shards: () => readonly ShardView[]) {
+  const observer = testObserver(media, shards);
+  return { observer, alarms: testAlarms(observer, media, shards) };
 }

@@ -15,13 +15,7 @@ const config = ConfigSchema.parse({
 test('the own entry wins, then the first expression, then all_others', () => {
   expect(findPath(config, 'cam1')).toEqual({
     confName: 'cam1',
-    config: {
-      source: 'rtsp://h/1',
-      maxReaders: 9,
-      overridePublisher: true,
-      rtspTransport: 'automatic',
-      sourceOnDemand: false,
-    },
+    config: { ...config.pathDefaults, source: 'rtsp://h/1', maxReaders: 9 },
   });
   expect(findPath(config, 'live/b')).toMatchObject({ confName: '~^live/', config: { maxReaders: 3 } });
   expect(findPath(config, 'x')).toMatchObject({ confName: 'all_others', config: { maxReaders: 5 } });

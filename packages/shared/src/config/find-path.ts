@@ -7,8 +7,11 @@ export type FoundPath = {
   readonly config: PathConfig;
 };
 
+/** What a name's settings are found in. */
+export type PathsConfig = Pick<Config, 'paths' | 'pathDefaults'>;
+
 /** An entry of its own wins, then regular expressions in the order of the file, then `all_others`. Undefined: not admitted. */
-export function findPath(config: Config, name: string): FoundPath | undefined {
+export function findPath(config: PathsConfig, name: string): FoundPath | undefined {
   if (!isPattern(name) && Object.hasOwn(config.paths, name)) return found(config, name);
   for (const confName of Object.keys(config.paths)) {
     if (confName.startsWith('~') && new RegExp(confName.slice(1)).test(name)) return found(config, confName);
@@ -19,7 +22,7 @@ export function findPath(config: Config, name: string): FoundPath | undefined {
   return undefined;
 }
 
-function found(config: Config, confName: string): FoundPath {
+function found(config: PathsConfig, confName: string): FoundPath {
   // A key that is written without a value (`exactOptionalPropertyTypes`) does not undo its default.
   const own = Object.fromEntries(
     Object.entries(config.paths[confName] ?? {}).filter(([, value]) => value !== undefined),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ListenAddress, parseAddress } from './address.ts';
+import { alarmKeys, pathAlarmKeys } from './alarm-schema.ts';
 import { authKeys, NetworkText } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
 import { apiTlsKeys, metricsTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
@@ -52,6 +53,7 @@ const pathKeys = {
   overridePublisher: onOff().describe(
     'A new publisher takes the place of the one that is there, as an encoder does that lost its connection. Off refuses it.',
   ),
+  ...pathAlarmKeys,
 } as const;
 
 /** What a path has when neither it nor `pathDefaults` says otherwise. */
@@ -61,6 +63,10 @@ const PathDefaults = z.strictObject({
   sourceOnDemand: pathKeys.sourceOnDemand.prefault('off'),
   maxReaders: pathKeys.maxReaders.prefault(0),
   overridePublisher: pathKeys.overridePublisher.prefault('on'),
+  alarmCameraLost: pathKeys.alarmCameraLost.prefault('on'),
+  alarmLossRatio: pathKeys.alarmLossRatio.prefault(0.01),
+  alarmMinBitrate: pathKeys.alarmMinBitrate.prefault(32_000),
+  alarmKeyframeInterval: pathKeys.alarmKeyframeInterval.prefault('15s'),
 });
 
 /** A path as it is written: what it leaves out comes from `pathDefaults`. `cam1:` alone is `cam1: {}`. */
@@ -206,6 +212,8 @@ export const ConfigSchema = z
     publisherGrace: duration(0, 600_000)
       .prefault('10s')
       .describe('How long viewers are kept when a publisher leaves, in case it comes back.'),
+
+    ...alarmKeys,
 
     pathDefaults: PathDefaults.prefault({}).describe('What paths have that they do not set themselves.'),
     paths: z

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { duration, formatDuration, formatSize, list, onOff, parseDuration, parseSize, size, whole } from './values.ts';
+import {
+  duration,
+  formatDuration,
+  formatSize,
+  list,
+  onOff,
+  parseDuration,
+  parseSize,
+  ratio,
+  size,
+  whole,
+} from './values.ts';
 
 test('a duration reads as it is written', () => {
   expect(['10s', '1m', '500ms', '1m30s', '1.5s', '2h'].map(parseDuration)).toEqual([
@@ -58,4 +69,17 @@ test('a list may be one comma-separated string', () => {
   expect(schema.parse('a, b,,c')).toEqual(['a', 'b', 'c']);
   expect(schema.parse(['a'])).toEqual(['a']);
   expect(schema.parse('')).toEqual([]);
+});
+
+test('a ratio is from 0 to 1, in whatever notation a flag has it', () => {
+  for (const [given, value] of [
+    [0.7, 0.7],
+    ['0.7', 0.7],
+    ['.5', 0.5],
+    ['1', 1],
+    [0, 0],
+  ])
+    expect(ratio().parse(given)).toBe(value);
+  for (const given of ['', '70%', '1.1', -0.1, 2, '1e-1', Number.NaN])
+    expect(ratio().safeParse(given).success, String(given)).toBe(false);
 });

@@ -106,6 +106,19 @@ export function whole(min: number, max: number) {
     .meta({ form: 'number' });
 }
 
+/** A part of a whole, 0 to 1, also as a string. */
+export function ratio() {
+  return z
+    .codec(z.union([z.number(), z.string()], { error: 'expected a number from 0 to 1' }), z.number(), {
+      decode(input, context) {
+        const value = typeof input === 'number' ? input : /^\d*\.?\d+$/.test(input) ? Number(input) : Number.NaN;
+        return value >= 0 && value <= 1 ? value : refuse(context, 'expected a number from 0 to 1');
+      },
+      encode: (value) => value,
+    })
+    .meta({ form: '0 to 1' });
+}
+
 const TRUE = new Set(['true', 'yes', 'on']);
 const FALSE = new Set(['false', 'no', 'off']);
 

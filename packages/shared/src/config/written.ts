@@ -42,7 +42,10 @@ function written(value: unknown, info: KeyInfo | undefined): unknown {
       Object.entries(value).map(([name, entry]) => [name, isRecord(entry) ? writtenRecord(entry, entries) : entry]),
     );
   if (children !== undefined && isRecord(value)) return writtenRecord(value, children);
-  if (info?.isSecret === true) return value === '' ? '' : SECRET_MASK;
+  if (info?.isSecret === true) {
+    if (Array.isArray(value)) return value.map(() => SECRET_MASK);
+    return value === '' ? '' : SECRET_MASK;
+  }
   if (typeof value === 'number' && info?.form === 'duration') return formatDuration(value);
   if (typeof value === 'number' && info?.form === 'size') return formatSize(value);
   return typeof value === 'string' ? withoutUserInformation(value) : value;

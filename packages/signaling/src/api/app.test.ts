@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
-import { testObserver } from '../../test/test-observer.ts';
+import { testMonitoring } from '../../test/test-observer.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import type { Observer } from '../monitor/observer.ts';
 import type { SessionInfo } from '../paths/media.ts';
@@ -31,12 +31,13 @@ beforeEach(async () => {
   recycled = [];
   const views = [shardView(0), shardView(1, { state: 'restarting', restarts: 2, fastPath: undefined })];
   const shards = () => views;
-  observer = testObserver(media, shards);
+  const monitoring = testMonitoring(media, shards);
+  observer = monitoring.observer;
   optimised = [];
   const app = createApiApp({
     media,
     shards,
-    observer,
+    ...monitoring,
     authorise,
     log: pino({ level: 'silent' }),
     version: '1.2.3',
@@ -314,7 +315,12 @@ test('only this host is answered: no proxies, no pages from elsewhere, no borrow
 });
 
 test('the overview says how the process is, unknown figures as null', async () => {
-  expect(await get('/v3/overview')).toMatchObject({ workers: 2, limits: { cores: 2 }, cpuCores: null });
+  expect(await get('/v3/overview')).toMatchObject({
+    workers: 2,
+    limits: { cores: 2 },
+    alarms: { pending: 0, firing: 0 },
+    cpuCores: null,
+  });
   observer.sample();
   expect(await get('/v3/overview')).toMatchObject({ rssBytes: 100e6, streams: 0, fileDescriptors: 40, cpuCores: null });
 });
@@ -330,4 +336,21 @@ test('the history has what was asked for, and nothing of paths that are not know
   for (const query of ['step=5s', 'window=yes', 'window=1h&window=2h'])
     expect((await call(`/v3/history?${query}`)).status).toBe(400);
   expect((await call('/v3/history?path=nobody')).status).toBe(404);
+});
+
+test('alarms are listed with what to do, and their rules with what is in force', async () => {
+  expect(await get('/v3/alarms')).toEqual({ itemCount: 0, pageCount: 0, items: [] });
+  observer.sample();
+  expect(await get('/v3/alarms')).toMatchObject({
+    itemCount: 1,
+    items: [{ id: 'WorkerDown/1', state: 'pending', severity: 'critical', firingSince: null, labels: { worker: '1' } }],
+  });
+  const { items } = (await get('/v3/alarms/rules')) as {
+    items: { name: string; threshold: number; forSeconds: number }[];
+  };
+  expect(items.find(({ name }) => name === 'CpuHigh')).toMatchObject({
+    threshold: 0.7,
+    forSeconds: 300,
+    advice: expect.stringMatching(/^scale out/),
+  });
 });

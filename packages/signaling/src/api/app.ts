@@ -8,6 +8,7 @@ import { mountDocsPage } from './docs-page.ts';
 import { openApi } from './open-api.ts';
 import type { ApiRoute } from './route.ts';
 import { mountRoutes } from './router.ts';
+import { type AlarmRoutesOptions, alarmRoutes } from './routes/alarms.ts';
 import { type ConfigRoutesOptions, configRoutes } from './routes/config.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
 import { type MonitorRoutesOptions, monitorRoutes } from './routes/monitor.ts';
@@ -22,7 +23,8 @@ export type ApiRoutesOptions = InfoRoutesOptions &
   PlacementRoutesOptions &
   SessionRoutesOptions &
   WorkerRoutesOptions &
-  MonitorRoutesOptions;
+  MonitorRoutesOptions &
+  AlarmRoutesOptions;
 
 export type ApiOptions = ApiRoutesOptions & {
   readonly authorise: Authorise;
@@ -43,6 +45,7 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
     ...workerRoutes(options),
     ...placementRoutes(options),
     ...monitorRoutes(options),
+    ...alarmRoutes(options),
   ];
 }
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia } from '../../test/fake-media.ts';
-import { testObserver } from '../../test/test-observer.ts';
+import { testMonitoring } from '../../test/test-observer.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import { createApiApp } from './app.ts';
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
   const app = createApiApp({
     media,
     shards,
-    observer: testObserver(media, shards),
+    ...testMonitoring(media, shards),
     authorise,
     log: pino({ level: 'silent' }),
     version: '1',

@@ -2,7 +2,7 @@ import { authKeys, type Config } from '@shardcast/shared';
 import { z } from 'zod';
 
 /** Keys that take effect at once. */
-const LIVE_KEYS: ReadonlySet<string> = new Set([...Object.keys(authKeys), 'paths', 'pathDefaults']);
+const LIVE_KEYS: ReadonlySet<string> = new Set([...Object.keys(authKeys), 'alarms', 'paths', 'pathDefaults']);
 /** Keys that a worker reads when it starts. */
 const WORKER_KEYS: ReadonlySet<string> = new Set([
   'nack',

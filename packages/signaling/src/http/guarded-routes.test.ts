@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';
 import { FakeMedia, OFFER, shardView } from '../../test/fake-media.ts';
-import { testObserver } from '../../test/test-observer.ts';
+import { testMonitoring } from '../../test/test-observer.ts';
 import { createApiApp } from '../api/app.ts';
 import type { Authorise } from '../auth/authorise.ts';
 import { createMetricsApp } from '../metrics/app.ts';
@@ -40,7 +40,7 @@ const APPS: Readonly<Record<string, Express>> = {
   api: createApiApp({
     media,
     shards,
-    observer: testObserver(media, shards),
+    ...testMonitoring(media, shards),
     authorise: nobody,
     log,
     version: '1',

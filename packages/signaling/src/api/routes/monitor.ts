@@ -1,5 +1,6 @@
 import { parseDuration, ShardcastError } from '@shardcast/shared';
 import { z } from 'zod';
+import type { Alarms } from '../../alarms/alarms.ts';
 import { HISTORY_STEPS } from '../../monitor/history.ts';
 import type { Observer } from '../../monitor/observer.ts';
 import { OVERVIEW_SERIES, STREAM_SERIES } from '../../monitor/series.ts';
@@ -8,6 +9,7 @@ import { type ApiRoute, route } from '../route.ts';
 
 export type MonitorRoutesOptions = {
   readonly observer: Observer;
+  readonly alarms: Pick<Alarms, 'count'>;
   readonly shards: () => readonly ShardView[];
   readonly startedAt: Date;
 };
@@ -18,6 +20,7 @@ const OverviewShape = z.strictObject({
   uptimeSeconds: z.int(),
   workers: z.int(),
   limits: z.strictObject({ cores: z.number(), memoryBytes: z.number(), fileDescriptors: Known }),
+  alarms: z.strictObject({ pending: z.int(), firing: z.int() }),
   ...(Object.fromEntries(OVERVIEW_SERIES.map((name) => [name, Known])) as Record<
     (typeof OVERVIEW_SERIES)[number], // every name of the list is a key
     typeof Known
@@ -47,7 +50,7 @@ const HistoryShape = z
   .meta({ id: 'History' });
 
 /** What was measured: `/v3/overview` and `/v3/history`. */
-export function monitorRoutes({ observer, shards, startedAt }: MonitorRoutesOptions): ApiRoute[] {
+export function monitorRoutes({ observer, alarms, shards, startedAt }: MonitorRoutesOptions): ApiRoute[] {
   return [
     route({
       method: 'get',
@@ -62,6 +65,7 @@ export function monitorRoutes({ observer, shards, startedAt }: MonitorRoutesOpti
           uptimeSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
           workers: shards().length,
           limits: { ...limits, fileDescriptors: limits.fileDescriptors ?? null },
+          alarms: { pending: alarms.count('pending'), firing: alarms.count('firing') },
           ...(Object.fromEntries(OVERVIEW_SERIES.map((name) => [name, known(overview[name])])) as Record<
             (typeof OVERVIEW_SERIES)[number], // likewise
             number | null
