@@ -230,6 +230,8 @@ export class ShardWorker {
         return {};
       case 'close-stream':
         return { closed: this.#closeStream(request.path, request.reason) };
+      case 'examine-stream':
+        return this.#stream(request.path).facts(monotonicEpochMs());
       case 'open-source':
         await this.#openSource(request.path, request.source);
         return {};

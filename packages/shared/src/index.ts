@@ -4,6 +4,7 @@ export * from './protocol/control.ts';
 export * from './protocol/media.ts';
 export * from './protocol/port-client.ts';
 export * from './protocol/snapshot.ts';
+export * from './protocol/stream-facts.ts';
 export * from './protocol/telemetry.ts';
 export * from './protocol/typical-cost.ts';
 export * from './rtsp/index.ts';

@@ -156,6 +156,10 @@ export class Doors {
     return createApiApp({
       ...(configStore === undefined ? {} : { configStore }),
       media: manager,
+      diagnosis: () => {
+        const { keyframeCache, nack } = configStore?.config ?? config;
+        return { cacheMaxAgeMs: keyframeCache.enabled ? keyframeCache.maxAge : 0, nack };
+      },
       shards: () => pool.shards,
       observer,
       alarms,

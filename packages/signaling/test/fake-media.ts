@@ -1,4 +1,4 @@
-import { ShardcastError, Telemetry } from '@shardcast/shared';
+import { ShardcastError, type StreamFacts, Telemetry } from '@shardcast/shared';
 import type {
   Media,
   PathEvent,
@@ -63,6 +63,7 @@ export class FakeMedia implements Media {
   readonly restarts: { ufrag: string; pwd: string }[] = [];
   readonly listeners = new Set<(event: PathEvent) => void>();
   infos: PathInfo[] = [];
+  facts: StreamFacts = { tracks: [] };
   readonly placements = new Map<string, PlacementInfo>();
   sessionInfos: SessionInfo[] = [];
   /** Set to hold answers back. */
@@ -94,6 +95,10 @@ export class FakeMedia implements Media {
   }
   path(name: string): PathInfo | undefined {
     return this.infos.find((info) => info.name === name);
+  }
+  async examine(name: string): Promise<StreamFacts> {
+    if (this.path(name) === undefined) throw new ShardcastError('PATH_NOT_FOUND', 'there is no such path');
+    return this.facts;
   }
   placement(name: string): PlacementInfo | undefined {
     return this.placements.get(name);

@@ -124,6 +124,9 @@ export class FakeShard implements PathShard {
         if (closed) this.endSession(request.session, request.reason);
         return { closed };
       }
+      case 'examine-stream':
+        if (!this.streams.has(request.path)) throw new ShardcastError('STREAM_NOT_FOUND', 'no such stream');
+        return { tracks: [] };
       case 'stop':
         return {};
     }

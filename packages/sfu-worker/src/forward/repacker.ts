@@ -1,7 +1,9 @@
 import { H264_FORMAT } from '../rtp/h264/nal.ts';
 import { ParameterSets } from '../rtp/h264/parameter-sets.ts';
+import { parseSps } from '../rtp/h264/sps.ts';
 import { H265_FORMAT } from '../rtp/h265/nal.ts';
 import { H265ParameterSets } from '../rtp/h265/parameter-sets.ts';
+import { parseH265Sps } from '../rtp/h265/sps.ts';
 import { FRAME } from '../rtp/inspect.ts';
 import { NalFragmenter } from '../rtp/nal/fragmenter.ts';
 import type { EmitPayload } from '../rtp/nal/packetise.ts';
@@ -23,6 +25,19 @@ type NalFamily = {
   /** Writes one aggregation packet. @returns the offset after. */
   readonly writeParameterSets: (buffer: Buffer, at: number) => number;
   readonly profileLevelId: () => string | undefined;
+  readonly describe: () => ParameterSetFacts;
+};
+
+/** What the parameter sets in force say; undefined where they do not. */
+export type ParameterSetFacts = {
+  /** A decoder could start with them. */
+  readonly isComplete: boolean;
+  readonly profileIdc?: number | undefined;
+  readonly constraintFlags?: number | undefined;
+  readonly levelIdc?: number | undefined;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  readonly framesPerSecond?: number | undefined;
 };
 
 /**
@@ -54,6 +69,11 @@ export class Repacker {
   /** H.264 only; undefined before an SPS was seen. */
   get profileLevelId(): string | undefined {
     return this.#family?.profileLevelId();
+  }
+
+  /** Undefined for a codec that has none. */
+  get parameterSets(): ParameterSetFacts | undefined {
+    return this.#family?.describe();
   }
 
   /** True when this payload must go through `repack`. */
@@ -156,6 +176,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
       parameterSetBytes: () => (sets.isComplete ? sets.stapABytes : 0),
       writeParameterSets: (buffer, at) => sets.writeStapA(buffer, at),
       profileLevelId: () => sets.profileLevelId,
+      describe: () => ({ ...(sets.sps === undefined ? {} : parseSps(sets.sps)), isComplete: sets.isComplete }),
     };
   }
   if (codec === 'H265') {
@@ -166,6 +187,7 @@ function nalFamily(codec: string, maxPayloadBytes: number): NalFamily | undefine
       parameterSetBytes: () => (sets.isComplete ? sets.apBytes : 0),
       writeParameterSets: (buffer, at) => sets.writeAp(buffer, at),
       profileLevelId: () => undefined,
+      describe: () => ({ ...(sets.sps === undefined ? {} : parseH265Sps(sets.sps)), isComplete: sets.isComplete }),
     };
   }
   return undefined;

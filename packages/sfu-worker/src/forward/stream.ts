@@ -4,6 +4,7 @@ import {
   type MediaKind,
   ShardcastError,
   STREAM,
+  type StreamFacts,
   Telemetry,
   type TrackInfo,
   WORKER,
@@ -150,6 +151,11 @@ export class Stream implements StreamInlet {
     };
   }
 
+  /** What was seen of its tracks; none while there is no source. */
+  facts(nowMs: number): StreamFacts {
+    return { tracks: this.isOnline ? [...this.#tracks.values()].map((track) => track.facts(nowMs)) : [] };
+  }
+
   /** Adds a viewer, whose legs begin with audio at once and with a keyframe. */
   addReader(reader: Reader): void {
     const nowMs = this.#options.clock();
@@ -236,7 +242,7 @@ export class Stream implements StreamInlet {
 
   /** Housekeeping, a few times a second. */
   tick(nowMs: number): void {
-    for (const track of this.#tracks.values()) track.commitLoss();
+    for (const track of this.#tracks.values()) track.tick(nowMs);
     if (nowMs - this.#keyframeRequestedAtMs >= KEYFRAME_REQUEST_INTERVAL_MS) {
       const hasWaiting = this.#tracks.get('video')?.viewers.hasWaiting === true;
       if (this.#keyframeWanted || hasWaiting) this.#sendKeyframeRequest(nowMs);

@@ -1,12 +1,14 @@
-import { type CodecParameters, type MediaKind, STREAM, Telemetry, WORKER } from '@shardcast/shared';
+import { type CodecParameters, type MediaKind, STREAM, Telemetry, type TrackFacts, WORKER } from '@shardcast/shared';
 import { FRAME, inspectorFor } from '../rtp/inspect.ts';
 import { ntpMiddle, type RtcpVisitor, readRtcp } from '../rtp/rtcp/index.ts';
 import { ReceptionStats } from '../rtp/rtcp/reception-stats.ts';
 import { RtpView } from '../rtp/view.ts';
+import { FrameGauge } from './frame-gauge.ts';
 import type { SourceTrack, TrackSink } from './ingest.ts';
 import { BATCH_PACKETS, PACKET, PacketBatch } from './packet-batch.ts';
 import { Repacker } from './repacker.ts';
 import { SourceClock } from './source-clock.ts';
+import { trackFacts } from './track-facts.ts';
 import { TrackViewers, type TrackViewersOptions } from './track-viewers.ts';
 
 /** As many repacked packets are held at most: it bounds the memory of the repacker's arena. */
@@ -28,6 +30,7 @@ export class Track implements TrackSink {
   readonly #options: TrackOptions;
   readonly #view = new RtpView();
   readonly #batch = new PacketBatch(BATCH_PACKETS);
+  #gauge: FrameGauge;
   readonly #clock: SourceClock;
   #repacker: Repacker;
   #inspect: (buffer: Buffer, start: number, end: number) => number;
@@ -58,6 +61,7 @@ export class Track implements TrackSink {
     this.codec = source.codec;
     this.#options = options;
     this.#clock = new SourceClock(source.codec.clockRate);
+    this.#gauge = new FrameGauge(source.codec.clockRate);
     this.stats = new ReceptionStats(source.codec.clockRate);
     this.viewers = new TrackViewers(options);
     this.#inspect = inspectorFor(source.codec.name);
@@ -74,6 +78,7 @@ export class Track implements TrackSink {
     this.#inspect = inspectorFor(source.codec.name);
     this.#repacker = new Repacker(source, this.#options.maxPayloadBytes);
     this.#clock.restart();
+    this.#gauge.reset();
     this.#batch.clear();
   }
 
@@ -117,7 +122,9 @@ export class Track implements TrackSink {
       this.flush();
       this.#keyframeTimestamp = this.#clock.timestamp;
       this.#tick(this.#base + STREAM.keyframes, 1);
+      this.#gauge.keyframe(this.#nowMs);
     }
+    if ((flags & FRAME.HAS_SPS) !== 0) this.#gauge.parameterSets();
     this.#emit(buffer, payloadStart, payloadEnd, flags, view.marker);
   }
 
@@ -134,6 +141,24 @@ export class Track implements TrackSink {
   /** True when packets wait for `flush`. */
   get hasPending(): boolean {
     return this.#batch.count > 0;
+  }
+
+  /** Call at least once a second. */
+  tick(nowMs: number): void {
+    this.commitLoss();
+    this.#gauge.tick(nowMs);
+  }
+
+  /** What was seen of it so far. */
+  facts(nowMs: number): TrackFacts {
+    return trackFacts({
+      kind: this.kind,
+      codec: this.codec,
+      gauge: this.#gauge,
+      parameterSets: this.#repacker.parameterSets,
+      jitterTicks: this.stats.jitterTicks,
+      nowMs,
+    });
   }
 
   /** Packets that are still missing are lost: those that were only late have come by now. Call a few times a second. */
@@ -172,6 +197,7 @@ export class Track implements TrackSink {
         this.#awaitsKeyframe = this.kind === 'video';
         this.viewers.forgetSource();
         this.stats.reset();
+        this.#gauge.reset();
         break;
       case 'late':
         // The index mapping changed since this packet was due, so its index may be taken (RFC 3711 §9.1).
@@ -188,13 +214,15 @@ export class Track implements TrackSink {
           else this.#nextIndex += clock.gap;
           this.#repacker.reset();
           this.#missing += clock.gap;
+          this.#gauge.lost(clock.gap);
         }
         break;
     }
     this.stats.update(clock.extended, view.timestamp, this.#nowMs);
     this.#tick(this.#base + STREAM.inboundPackets, 1);
     this.#tick(this.#base + STREAM.inboundBytes, wireBytes);
-    if (admission === 'late' && this.#missing > 0) this.#missing--;
+    if (admission !== 'late') this.#gauge.packet(clock.timestamp, wireBytes, this.#nowMs);
+    else if (this.#missing > 0) this.#missing--;
     return true;
   }
 

@@ -3,6 +3,7 @@ import type { WireError } from '../errors.ts';
 import { RtspCarrier } from '../rtsp/handover.ts';
 import { TrackInfo } from './media.ts';
 import { SessionSnapshot } from './snapshot.ts';
+import type { StreamFacts } from './stream-facts.ts';
 
 /** What crosses between the main thread and a shard. Requests are parsed at the border, on both sides. */
 
@@ -98,6 +99,8 @@ export const ControlRequest = z.discriminatedUnion('type', [
   }),
   /** Ends the stream, its source and all its sessions. */
   z.strictObject({ type: z.literal('close-stream'), path: Path, reason: z.string() }),
+  /** What is known of the stream's tracks. */
+  z.strictObject({ type: z.literal('examine-stream'), path: Path }),
   z.strictObject({ type: z.literal('open-source'), path: Path, source: SourceSpec }),
   z.strictObject({ type: z.literal('publish'), path: Path, session: Session, slot: Slot, offer: z.string() }),
   z.strictObject({ type: z.literal('subscribe'), path: Path, session: Session, slot: Slot, offer: z.string() }),
@@ -119,6 +122,7 @@ export type ControlRequest = z.infer<typeof ControlRequest>;
 type Results = {
   'open-stream': Record<string, never>;
   'close-stream': { closed: boolean };
+  'examine-stream': StreamFacts;
   'open-source': Record<string, never>;
   publish: { answer: string };
   subscribe: { answer: string };

@@ -42,6 +42,7 @@ beforeEach(async () => {
     log: pino({ level: 'silent' }),
     version: '1.2.3',
     checkAnswers: true,
+    diagnosis: () => ({ cacheMaxAgeMs: 10_000, nack: false }),
     startedAt: new Date('2026-01-02T03:04:05Z'),
     kick: async (id) => {
       kicked.push(id);
@@ -129,6 +130,55 @@ test('unknown paths and routes are 404', async () => {
   expect((await call('/v3/nope')).status).toBe(404);
   expect((await call('/')).status).toBe(404);
   expect((await call('/v3/paths/get/%zz')).status).toBe(400);
+});
+
+test('a camera is examined', async () => {
+  media.infos = [pathInfo('live/cam')];
+  media.facts = {
+    tracks: [
+      {
+        kind: 'video',
+        codec: 'H264',
+        clockRate: 90_000,
+        profileIdc: 100,
+        constraintFlags: 0,
+        levelIdc: 40,
+        width: 1920,
+        height: 1080,
+        declaredFramesPerSecond: 25,
+        framesPerSecond: 24.999_9,
+        bitsPerSecond: 4_000_000.4,
+        reorderedShare: 0,
+        lostShare: 0,
+        keyframeIntervalSeconds: 2,
+        secondsSinceKeyframe: 0.5,
+        framesPerKeyframe: 50,
+        keyframes: 5,
+        keyframesWithParameterSets: 4,
+        hasParameterSets: true,
+        jitterMs: 1.234_5,
+        clockDriftPpm: null,
+      },
+    ],
+  };
+  expect(await get('/v3/paths/doctor/live/cam')).toMatchObject({
+    name: 'live/cam',
+    online: true,
+    tracks: [
+      {
+        profile: 'High',
+        level: '4.0',
+        framesPerSecond: 25,
+        bitsPerSecond: 4_000_000,
+        bFrames: false,
+        parameterSets: 'elsewhere',
+        jitterMs: 1.23,
+        clockDriftPpm: null,
+      },
+    ],
+    findings: [],
+  });
+  expect((await call('/v3/paths/doctor/nope')).status).toBe(404);
 });
 
 describe('pages', () => {

@@ -10,6 +10,7 @@ import type { ApiRoute } from './route.ts';
 import { mountRoutes } from './router.ts';
 import { type AlarmRoutesOptions, alarmRoutes } from './routes/alarms.ts';
 import { type ConfigRoutesOptions, configRoutes } from './routes/config.ts';
+import { type DoctorRoutesOptions, doctorRoutes } from './routes/doctor.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
 import { type MonitorRoutesOptions, monitorRoutes } from './routes/monitor.ts';
 import { type PathRoutesOptions, pathRoutes } from './routes/paths.ts';
@@ -19,6 +20,7 @@ import { type WorkerRoutesOptions, workerRoutes } from './routes/workers.ts';
 
 export type ApiRoutesOptions = InfoRoutesOptions &
   ConfigRoutesOptions &
+  DoctorRoutesOptions &
   PathRoutesOptions &
   PlacementRoutesOptions &
   SessionRoutesOptions &
@@ -41,6 +43,7 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
     ...infoRoutes(options),
     ...configRoutes(options),
     ...pathRoutes(options),
+    ...doctorRoutes(options),
     ...sessionRoutes(options),
     ...workerRoutes(options),
     ...placementRoutes(options),

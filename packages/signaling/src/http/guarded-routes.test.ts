@@ -1,3 +1,4 @@
+import { ConfigSchema } from '@shardcast/shared';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';
@@ -47,6 +48,12 @@ const APPS: Readonly<Record<string, Express>> = {
     startedAt: new Date(0),
     kick: async () => true,
     recycle: async () => true,
+    optimise: async () => true,
+    diagnosis: () => ({ cacheMaxAgeMs: 0, nack: false }),
+    configStore: {
+      config: ConfigSchema.parse({}),
+      change: () => Promise.reject(new Error('asked without a question')),
+    },
   }),
   metrics: createMetricsApp({ metrics: createMetrics({ shards, media }), media, shards, authorise: nobody, log }),
 };

@@ -1,4 +1,4 @@
-import type { RtspCarrier, TrackInfo } from '@shardcast/shared';
+import type { RtspCarrier, StreamFacts, TrackInfo } from '@shardcast/shared';
 
 /**
  * What the doors (HTTP, WebSocket, RTSP, API, metrics) need from the media side of the process. The path manager
@@ -91,6 +91,8 @@ export interface Media {
   adoptRtsp(path: string, caller: Caller, carrier: RtspCarrier): Promise<void>;
   paths(): readonly PathInfo[];
   path(name: string): PathInfo | undefined;
+  /** What is known of a path's tracks; none while it is not online. @throws PATH_NOT_FOUND */
+  examine(name: string): Promise<StreamFacts>;
   /** Undefined when there is no such path. */
   placement(name: string): PlacementInfo | undefined;
   sessions(): readonly SessionInfo[];

@@ -1,4 +1,11 @@
-import { assertNever, type RtspCarrier, ShardcastError, type TrackInfo, type WorkerEvent } from '@shardcast/shared';
+import {
+  assertNever,
+  type RtspCarrier,
+  ShardcastError,
+  type StreamFacts,
+  type TrackInfo,
+  type WorkerEvent,
+} from '@shardcast/shared';
 import type { PathEffect } from '../config/effects.ts';
 import type { Logger } from '../logging/logger.ts';
 import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
@@ -142,6 +149,18 @@ export class PathManager implements Media {
   path(name: string): PathInfo | undefined {
     const state = this.#streams.get(name);
     return state === undefined ? undefined : this.#info(state);
+  }
+
+  async examine(name: string): Promise<StreamFacts> {
+    const state = this.#streams.get(name);
+    if (state === undefined) throw new ShardcastError('PATH_NOT_FOUND', 'there is no such path');
+    if (state.home === undefined) return { tracks: [] };
+    try {
+      return await this.#shard(state.home.worker).request({ type: 'examine-stream', path: name });
+    } catch (error) {
+      if (isGone(error)) return { tracks: [] }; // it ended meanwhile
+      throw error;
+    }
   }
 
   placement(name: string): PlacementInfo | undefined {
@@ -474,6 +493,10 @@ export class PathManager implements Media {
 
 function isWorkerLost(error: unknown): boolean {
   return error instanceof ShardcastError && error.code === 'WORKER_LOST';
+}
+
+function isGone(error: unknown): boolean {
+  return isWorkerLost(error) || (error instanceof ShardcastError && error.code === 'STREAM_NOT_FOUND');
 }
 
 /** For the log: what the worker was doing when it was lost. */

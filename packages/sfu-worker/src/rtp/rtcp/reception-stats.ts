@@ -35,6 +35,11 @@ export class ReceptionStats {
     return this.#received > 0;
   }
 
+  /** RFC 3550 appendix A.8, in ticks of the RTP clock. */
+  get jitterTicks(): number {
+    return this.#jitter;
+  }
+
   /** Counts a packet with its unwrapped sequence number. */
   update(extendedSequence: number, rtpTimestamp: number, arrivalMs: number): void {
     if (this.#received === 0) {
