@@ -15,6 +15,7 @@ const FREE_PORTS = [
   '--rtspAddress=127.0.0.1:0',
   '--apiAddress=127.0.0.1:0',
   '--metricsAddress=127.0.0.1:0',
+  '--pprofAddress=127.0.0.1:0',
   '--webrtcLocalUDPAddress=127.0.0.1:0',
 ];
 

@@ -44,6 +44,7 @@ const FLAGS = [
   '--rtspAddress=127.0.0.1:0',
   '--api=off',
   '--metrics=off',
+  '--pprof=off',
   '--webrtcLocalUDPAddress=127.0.0.1:0',
   '--logLevel=error',
   // The demo that there is without a configuration would play on, and is no part of any workload.

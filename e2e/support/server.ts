@@ -34,6 +34,7 @@ export class TestServer {
   readonly rtsps: string;
   readonly api: string;
   readonly metricsUrl: string;
+  readonly pprofUrl: string;
   readonly #process: ChildProcess;
   readonly #directory: string;
   readonly #log: string[];
@@ -48,6 +49,7 @@ export class TestServer {
     this.rtsps = url(/(rtsps:\/\/localhost:\d+)/).replace('localhost', '127.0.0.1');
     this.api = url(/api=(\S+)/);
     this.metricsUrl = url(/metrics=(\S+)/);
+    this.pprofUrl = url(/pprof=(\S+)/);
   }
 
   /** @param options keys of the configuration; ports are the system's choice unless given. */
@@ -66,6 +68,7 @@ export class TestServer {
       rtspsAddress: '127.0.0.1:0',
       apiAddress: '127.0.0.1:0',
       metricsAddress: '127.0.0.1:0',
+      pprofAddress: '127.0.0.1:0',
       webrtcLocalUDPAddress: ':0',
       ...options.flags,
     };

@@ -1,4 +1,10 @@
-import { RTCPeerConnection, RTCRtpCodecParameters, type RTCRtpTransceiver } from 'werift';
+import {
+  GenericNack,
+  RTCPeerConnection,
+  RTCRtpCodecParameters,
+  type RTCRtpTransceiver,
+  RtcpTransportLayerFeedback,
+} from 'werift';
 
 const FEEDBACK = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }, { type: 'ccm', parameter: 'fir' }];
 
@@ -9,6 +15,7 @@ export class WeriftViewer {
   readonly #peer: RTCPeerConnection;
   readonly #transceiver: RTCRtpTransceiver;
   #ssrc = 0;
+  #sequenceNumber = 0;
 
   private constructor(peer: RTCPeerConnection, transceiver: RTCRtpTransceiver, answer: string) {
     this.#peer = peer;
@@ -44,6 +51,7 @@ export class WeriftViewer {
     peer.onTrack.subscribe((track) => {
       track.onReceiveRtp.subscribe(({ header, payload }) => {
         viewer.#ssrc = header.ssrc;
+        viewer.#sequenceNumber = header.sequenceNumber;
         viewer.payloads.push(payload);
       });
     });
@@ -54,6 +62,15 @@ export class WeriftViewer {
   /** PLI (RFC 4585 §6.3.1). */
   requestKeyframe(): Promise<void> {
     return this.#transceiver.receiver.sendRtcpPLI(this.#ssrc);
+  }
+
+  /** Says that the newest `count` packets did not come (generic NACK, RFC 4585 §6.2.1). */
+  async claimLost(count: number): Promise<void> {
+    const { dtlsTransport, rtcpSsrc: senderSsrc } = this.#transceiver.receiver;
+    const first = this.#sequenceNumber - count;
+    const lost = Array.from({ length: count }, (_, index) => (first + index + 0x10000) & 0xffff).sort((a, b) => a - b);
+    const feedback = new GenericNack({ senderSsrc, mediaSourceSsrc: this.#ssrc, lost });
+    await dtlsTransport.sendRtcp([new RtcpTransportLayerFeedback({ feedback })]);
   }
 
   close(): Promise<void> {

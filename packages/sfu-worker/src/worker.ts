@@ -8,6 +8,7 @@ import {
   ShardcastError,
   type SourceSpec,
   Telemetry,
+  type ThreadInspection,
   TYPICAL_COST,
   WORKER,
   type WorkerBoot,
@@ -34,6 +35,7 @@ import {
 } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
 import { portLog, type WorkerLog } from './log.ts';
+import { activeResources, ThreadProfiler } from './profile/thread-profiler.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
@@ -81,6 +83,7 @@ export class ShardWorker {
   readonly #schedule: RtcpSchedule<Session | Stream>;
   readonly #vitals: WorkerVitals;
   readonly #streamCpu: StreamCpu;
+  readonly #profiler = new ThreadProfiler();
   readonly #timers: NodeJS.Timeout[] = [];
   #unflushed = new Set<Publisher>();
   /** Sources whose stream an exception ended, by path: opened again within a second. */
@@ -220,6 +223,7 @@ export class ShardWorker {
     clearTimeout(this.#pacer);
     this.#turns.close();
     this.#vitals.close();
+    this.#profiler.close();
     this.#mux.close();
   }
 
@@ -266,12 +270,31 @@ export class ShardWorker {
       case 'adopt-rtsp':
         this.#adoptRtsp(request);
         return {};
+      case 'start-cpu-profile':
+        await this.#profiler.startCpu(request.maxMs);
+        return {};
+      case 'stop-cpu-profile':
+        return { profile: this.#profiler.stopCpu() };
+      case 'heap-profile':
+        return { profile: this.#profiler.heap() };
+      case 'inspect':
+        return this.#inspect();
       case 'stop':
         this.close();
         return {};
       default:
         return assertNever(request);
     }
+  }
+
+  #inspect(): ThreadInspection {
+    const rtspSources = [...this.#sources.values()].filter(({ spec }) => spec.type === 'rtsp').length;
+    return {
+      activeResources: activeResources(),
+      streams: this.#streams.size,
+      sessions: this.#sessions.size,
+      sockets: { media: 1, rtspPublishers: this.#rtspPublishers.size, rtspSources },
+    };
   }
 
   #stream(path: string): Stream {

@@ -18,6 +18,10 @@ import type { Observer } from './monitor/observer.ts';
 import type { PathManager } from './paths/path-manager.ts';
 import type { WorkerPool } from './pool/worker-pool.ts';
 import { OPTIMISATION_KEYS, type WorkerSettingsMaker } from './pool/worker-settings.ts';
+import { createProfilesApp } from './profiles/app.ts';
+import { sourceNaming } from './profiles/naming.ts';
+import { Profiler } from './profiles/profiler.ts';
+import { profiledThreads } from './profiles/threads.ts';
 import { RtspServer } from './rtsp/index.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
 import { WebSocketDoor } from './ws/door.ts';
@@ -41,7 +45,7 @@ export type DoorsOptions = {
   readonly clock: () => number;
 };
 
-/** Everything that listens for TCP connections in this thread: HTTP, WebSocket, RTSP, API and metrics. */
+/** Everything that listens for TCP connections in this thread: HTTP, WebSocket, RTSP, API, metrics and profiles. */
 export class Doors {
   readonly #options: DoorsOptions;
   /** What any stranger can make us say. */
@@ -91,6 +95,7 @@ export class Doors {
     if (config.rtsp) await this.#openRtsp();
     if (config.api) await this.#openAdmin('api', this.#apiApp());
     if (config.metrics) await this.#openAdmin('metrics', this.#metricsApp());
+    if (config.pprof) await this.#openAdmin('pprof', this.#profilesApp());
   }
 
   async #openWeb(): Promise<void> {
@@ -123,12 +128,12 @@ export class Doors {
     this.#urls.push(`${door.scheme}://localhost:${door.port}`);
   }
 
-  async #openAdmin(name: 'api' | 'metrics', app: Express): Promise<void> {
+  async #openAdmin(name: 'api' | 'metrics' | 'pprof', app: Express): Promise<void> {
     const door = await this.#listen(name, app);
     this.#urls.push(`${name}=${door.scheme}://127.0.0.1:${door.port}`);
   }
 
-  async #listen(name: 'webrtc' | 'api' | 'metrics', app: Express): Promise<HttpDoor> {
+  async #listen(name: 'webrtc' | 'api' | 'metrics' | 'pprof', app: Express): Promise<HttpDoor> {
     const { config } = this.#options;
     const certificate = config[`${name}Encryption`]
       ? this.#certificate(config[`${name}ServerKey`], config[`${name}ServerCert`])
@@ -191,6 +196,17 @@ export class Doors {
       shards: () => pool.shards,
       authorise: authoriser.authorise,
       trustedProxies: config.metricsTrustedProxies,
+      log,
+    });
+  }
+
+  #profilesApp(): Express {
+    const { config, pool, authoriser, log } = this.#options;
+    const threads = profiledThreads(() => pool.shards);
+    return createProfilesApp({
+      profiler: new Profiler({ threads, nameOf: sourceNaming(), now: Date.now }),
+      authorise: authoriser.authorise,
+      trustedProxies: config.pprofTrustedProxies,
       log,
     });
   }

@@ -128,7 +128,13 @@ export class FakeShard implements PathShard {
         if (!this.streams.has(request.path)) throw new ShardcastError('STREAM_NOT_FOUND', 'no such stream');
         return { tracks: [] };
       case 'stop':
+      case 'start-cpu-profile':
         return {};
+      case 'stop-cpu-profile':
+      case 'heap-profile':
+        return { profile: new Uint8Array() };
+      case 'inspect':
+        return { activeResources: {}, streams: this.streams.size, sessions: this.sessions.size, sockets: {} };
     }
   }
 

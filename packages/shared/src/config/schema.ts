@@ -3,7 +3,7 @@ import { type ListenAddress, parseAddress } from './address.ts';
 import { alarmKeys, pathAlarmKeys } from './alarm-schema.ts';
 import { authKeys, NetworkText } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
-import { apiTlsKeys, metricsTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
+import { apiTlsKeys, metricsTlsKeys, pprofTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
 import { duration, list, onOff, size, whole } from './values.ts';
 
 /**
@@ -145,7 +145,12 @@ export const ConfigSchema = z
     ),
     metricsTrustedProxies: trustedProxies('`metricsAddress`'),
     ...metricsTlsKeys,
-    pprofAddress: Address.default('127.0.0.1:9999').describe('Profiles. Accepted, not in use yet.'),
+    pprof: onOff().prefault('on').describe('Serve profiles.'),
+    pprofAddress: Address.default('127.0.0.1:9999').describe(
+      'Profiles, `/debug/pprof/…`. `authInternalUsers` let the same host read them.',
+    ),
+    pprofTrustedProxies: trustedProxies('`pprofAddress`'),
+    ...pprofTlsKeys,
 
     workers: z
       .union([z.literal('auto'), whole(1, 256)], { error: 'expected auto or a number from 1 to 256' })

@@ -26,6 +26,11 @@ export const metricsTlsKeys = {
   metricsServerKey: KeyFile('`metricsAddress`'),
   metricsServerCert: CertFile('`metricsAddress`'),
 } as const;
+export const pprofTlsKeys = {
+  pprofEncryption: onOff().prefault('off').describe('HTTPS instead of HTTP on `pprofAddress`.'),
+  pprofServerKey: KeyFile('`pprofAddress`'),
+  pprofServerCert: CertFile('`pprofAddress`'),
+} as const;
 export const rtspTlsKeys = {
   rtspEncryption: z
     .enum(['no', 'optional', 'strict'])

@@ -114,10 +114,26 @@ export const ControlRequest = z.discriminatedUnion('type', [
     remote: z.string(),
     carrier: RtspCarrier,
   }),
+  /** Begins a CPU profile of the worker's thread; it ends by itself after `maxMs`. @throws PROFILE_RUNNING */
+  z.strictObject({ type: z.literal('start-cpu-profile'), maxMs: Milliseconds }),
+  z.strictObject({ type: z.literal('stop-cpu-profile') }),
+  z.strictObject({ type: z.literal('heap-profile') }),
+  /** What the thread holds open. */
+  z.strictObject({ type: z.literal('inspect') }),
   /** Closes every session with close_notify and settles the worker's task. */
   z.strictObject({ type: z.literal('stop') }),
 ]);
 export type ControlRequest = z.infer<typeof ControlRequest>;
+
+/** What a thread holds open. */
+export type ThreadInspection = {
+  /** Handles, requests and timers, by kind. */
+  readonly activeResources: Readonly<Record<string, number>>;
+  readonly streams: number;
+  readonly sessions: number;
+  /** By what they are for. */
+  readonly sockets: Readonly<Record<string, number>>;
+};
 
 type Results = {
   'open-stream': Record<string, never>;
@@ -130,6 +146,11 @@ type Results = {
   'restart-ice': { ufrag: string; pwd: string };
   'close-session': { closed: boolean };
   'adopt-rtsp': Record<string, never>;
+  'start-cpu-profile': Record<string, never>;
+  /** pprof, not compressed. */
+  'stop-cpu-profile': { profile: Uint8Array };
+  'heap-profile': { profile: Uint8Array };
+  inspect: ThreadInspection;
   stop: Record<string, never>;
 };
 /** Indexing by the union's tag makes a request without a declared result a compile error. */

@@ -8,6 +8,7 @@ import { createApiApp } from '../api/app.ts';
 import type { Authorise } from '../auth/authorise.ts';
 import { createMetricsApp } from '../metrics/app.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { createProfilesApp } from '../profiles/app.ts';
 import { createApp } from './app.ts';
 import { type HttpDoor, listenHttp } from './server.ts';
 
@@ -54,6 +55,11 @@ const APPS: Readonly<Record<string, Express>> = {
       config: ConfigSchema.parse({}),
       change: () => Promise.reject(new Error('asked without a question')),
     },
+  }),
+  pprof: createProfilesApp({
+    profiler: { cpu: async () => Buffer.of(), heap: async () => Buffer.of(), inspect: async () => [] },
+    authorise: nobody,
+    log,
   }),
   metrics: createMetricsApp({ metrics: createMetrics({ shards, media }), media, shards, authorise: nobody, log }),
 };
