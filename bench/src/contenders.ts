@@ -111,6 +111,7 @@ async function startNode(
   return {
     pid: server.pid,
     web,
+    api: /api=(\S+)/.exec(server.readyLine)?.[1] ?? '',
     rtsp: url('rtsp'),
     viewerUrl: (camera) => `${web}/cam${camera}/whep`,
     settle: async () => {

@@ -3,6 +3,8 @@ export type ServerUnderTest = {
   readonly pid: number;
   /** `http://host:port` of WHIP; empty where there is none. */
   readonly web: string;
+  /** `http://host:port` of the API, where one was asked for. */
+  readonly api?: string;
   /** `rtsp://host:port`; empty where there is none. */
   readonly rtsp: string;
   /** Where a camera sends plain RTP, of servers that take nothing else. */

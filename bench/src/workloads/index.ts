@@ -1,4 +1,5 @@
 import type { Workload } from '../result.ts';
+import { forecast } from './forecast.ts';
 import { idle } from './idle.ts';
 import { joins } from './joins.ts';
 import { memory } from './memory.ts';
@@ -22,4 +23,5 @@ export const WORKLOADS: readonly Workload[] = [
   memory(false),
   scaling(false),
   soak(),
+  forecast(),
 ];

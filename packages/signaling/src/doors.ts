@@ -4,6 +4,7 @@ import type { Express } from 'express';
 import type { Alarms } from './alarms/alarms.ts';
 import { createApiApp } from './api/app.ts';
 import type { Authoriser } from './auth/authoriser.ts';
+import type { Capacity } from './capacity/capacity.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
@@ -36,6 +37,7 @@ export type DoorsOptions = {
   readonly observer: Observer;
   readonly workerSettings: WorkerSettingsMaker;
   readonly alarms: Alarms;
+  readonly capacity: Capacity;
   readonly authoriser: Authoriser;
   readonly state: () => ProcessState;
   readonly version: string;
@@ -152,6 +154,7 @@ export class Doors {
       workerSettings,
       observer,
       alarms,
+      capacity,
       authoriser,
       log,
       version,
@@ -168,6 +171,7 @@ export class Doors {
       shards: () => pool.shards,
       observer,
       alarms,
+      capacity,
       authorise: authoriser.authorise,
       trustedProxies: config.apiTrustedProxies,
       log,

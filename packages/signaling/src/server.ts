@@ -2,9 +2,11 @@ import { workerEntry } from '@shardcast/sfu-worker';
 import { type Config, ShardcastError } from '@shardcast/shared';
 import { createAlarms } from './alarms/create-alarms.ts';
 import { Authoriser } from './auth/authoriser.ts';
+import { Capacity } from './capacity/capacity.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import { Doors } from './doors.ts';
 import { hostLimits } from './host/limits.ts';
+import { linkBitrate } from './host/link-speed.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import type { ProcessState } from './http/health.ts';
 import { LimitedLog } from './logging/limited-log.ts';
@@ -109,6 +111,13 @@ export class ShardcastServer {
       unixMs,
     });
     const alarms = createAlarms(config, { observer, media: manager, shards: () => pool.shards, log, clock, unixMs });
+    const capacity = new Capacity({
+      observer,
+      shards: () => pool.shards,
+      linkBitrate: config.linkBitrate > 0 ? config.linkBitrate : linkBitrate(),
+      log,
+      clock,
+    });
     let doors: Doors | undefined;
     configStore?.attach({
       preview: (changed) => manager.preview(rulesFromConfig(changed, workingDirectory)),
@@ -138,6 +147,7 @@ export class ShardcastServer {
         observer,
         workerSettings: settings,
         alarms,
+        capacity,
         authoriser,
         state: () => state,
         version,

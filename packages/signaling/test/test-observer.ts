@@ -1,6 +1,7 @@
 import { ConfigSchema } from '@shardcast/shared';
 import { pino } from 'pino';
 import { Alarms, type AlarmsOptions } from '../src/alarms/alarms.ts';
+import { Capacity } from '../src/capacity/capacity.ts';
 import { Observer, type ObserverOptions } from '../src/monitor/observer.ts';
 import type { Media, ShardView } from '../src/paths/media.ts';
 
@@ -48,5 +49,13 @@ export function testAlarms(
 /** What API and metrics show of an observer. */
 export function testMonitoring(media: Pick<Media, 'paths' | 'sessions'>, shards: () => readonly ShardView[]) {
   const observer = testObserver(media, shards);
-  return { observer, alarms: testAlarms(observer, media, shards) };
+  const capacity = new Capacity({
+    observer,
+    shards,
+    linkBitrate: 1e9,
+    log: pino({ level: 'silent' }),
+    clock: () => 0,
+    available: () => 3e9,
+  });
+  return { observer, capacity, alarms: testAlarms(observer, media, shards) };
 }

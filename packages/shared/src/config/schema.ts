@@ -219,6 +219,11 @@ export const ConfigSchema = z
       .describe('How long viewers are kept when a publisher leaves, in case it comes back.'),
 
     ...alarmKeys,
+    linkBitrate: whole(0, 10_000_000_000_000)
+      .prefault(0)
+      .describe(
+        'Bits a second of the network in each direction, for the forecast in `/v3/capacity`; 0 is what the system says of the interface, which virtual machines often do not know.',
+      ),
 
     pathDefaults: PathDefaults.prefault({}).describe('What paths have that they do not set themselves.'),
     paths: z

@@ -404,3 +404,12 @@ test('alarms are listed with what to do, and their rules with what is in force',
     advice: expect.stringMatching(/^scale out/),
   });
 });
+
+test('the capacity says how much more fits, from what it costs', async () => {
+  observer.sample();
+  expect(await get('/v3/capacity')).toMatchObject({
+    cost: { basis: 'typical' },
+    room: { limitedBy: { streams: expect.any(String) } },
+    limits: expect.arrayContaining([expect.objectContaining({ resource: 'cpu', total: 2, usable: 1.4 })]),
+  });
+});

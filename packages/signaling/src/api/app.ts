@@ -9,6 +9,7 @@ import { openApi } from './open-api.ts';
 import type { ApiRoute } from './route.ts';
 import { mountRoutes } from './router.ts';
 import { type AlarmRoutesOptions, alarmRoutes } from './routes/alarms.ts';
+import { type CapacityRoutesOptions, capacityRoutes } from './routes/capacity.ts';
 import { type ConfigRoutesOptions, configRoutes } from './routes/config.ts';
 import { type DoctorRoutesOptions, doctorRoutes } from './routes/doctor.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
@@ -26,7 +27,8 @@ export type ApiRoutesOptions = InfoRoutesOptions &
   SessionRoutesOptions &
   WorkerRoutesOptions &
   MonitorRoutesOptions &
-  AlarmRoutesOptions;
+  AlarmRoutesOptions &
+  CapacityRoutesOptions;
 
 export type ApiOptions = ApiRoutesOptions & {
   readonly authorise: Authorise;
@@ -49,6 +51,7 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
     ...placementRoutes(options),
     ...monitorRoutes(options),
     ...alarmRoutes(options),
+    ...capacityRoutes(options),
   ];
 }
 

@@ -56,6 +56,8 @@ export class Observer {
   readonly limits: HostLimits;
   /** The newest sample; NaN is not known. */
   overview: Overview;
+  /** Packets of all streams a second, and the last second's work: packets sent, and those received by what they cost. */
+  totals = { inboundPackets: 0, work: 0 };
   readonly #options: ObserverOptions;
   readonly #read: () => ProcessReading;
   readonly #load = new LoadMeter();
@@ -203,9 +205,13 @@ export class Observer {
     const workers = shards();
     const sum = (field: 'heapBytes' | 'activeResources') =>
       workers.reduce((total, { telemetry }) => total + telemetry.worker(field), reading[field]);
-    const totals = { inbound: 0, outbound: 0, outboundPackets: 0, lost: 0, sent: 0 };
+    const totals = { inbound: 0, outbound: 0, inboundPackets: 0, outboundPackets: 0, lost: 0, sent: 0, work: 0 };
     for (const meter of this.#meters.values()) {
-      const rates = meter.rates(this.#cost(meter.worker));
+      const cost = this.#cost(meter.worker);
+      const rates = meter.rates(cost);
+      const second = meter.lastSecond();
+      totals.work += second.inboundPackets * cost.inboundWeight + second.outboundPackets;
+      totals.inboundPackets += rates.inboundPackets;
       totals.inbound += rates.inboundBitrate;
       totals.outbound += rates.outboundBitrate;
       totals.outboundPackets += rates.outboundPackets;
@@ -213,6 +219,7 @@ export class Observer {
       totals.sent += sent;
       totals.lost += sent * rates.lossRatio;
     }
+    this.totals = { inboundPackets: totals.inboundPackets, work: totals.work };
     return {
       cpuCores,
       cpuRatio: cpuCores / limits.cores,

@@ -67,10 +67,15 @@ export class StreamMeter {
     return Math.max(0, nowMs - this.#keyframeAtMs) / 1000;
   }
 
-  /** The last second alone, as histories want it: bits a second and loss; NaN before there are two samples. */
-  lastSecond(): Pick<StreamRates, 'inboundBitrate' | 'outboundBitrate' | 'lossRatio'> {
-    const [inbound, outbound] = [this.#rate('inboundBytes', 1), this.#rate('outboundBytes', 1)];
-    return { inboundBitrate: inbound * 8, outboundBitrate: outbound * 8, lossRatio: this.#loss(1) };
+  /** The last second alone, as histories want it; 0 before there are two samples. */
+  lastSecond(): Omit<StreamRates, 'cpuCores' | 'cpuCoresOfViewers'> {
+    return {
+      inboundPackets: this.#rate('inboundPackets', 1),
+      outboundPackets: this.#rate('outboundPackets', 1),
+      inboundBitrate: this.#rate('inboundBytes', 1) * 8,
+      outboundBitrate: this.#rate('outboundBytes', 1) * 8,
+      lossRatio: this.#loss(1),
+    };
   }
 
   rates(cost: TypicalCost): StreamRates {
