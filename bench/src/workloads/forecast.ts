@@ -3,7 +3,7 @@ import { type Sample, Stage, sleep } from '../stage.ts';
 
 const VIEWERS_PER_STREAM = 5;
 /** Streams at which the server learns; the last one is what it forecasts from. */
-const LEARNING = [10, 20, 40];
+const LEARNING = [20, 60, 120];
 const LEARN_MS = 20_000;
 /** Of the forecast: the knee is looked for between them. */
 const TRIED = [0.7, 0.85, 1, 1.15, 1.3];

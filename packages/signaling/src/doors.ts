@@ -70,10 +70,10 @@ export class Doors {
   }
 
   private constructor(options: DoorsOptions) {
-    const { pool, manager, log, clock } = options;
+    const { pool, manager, observer, alarms, capacity, log, clock } = options;
     this.#options = options;
     this.#doorLog = new LimitedLog(log, { perSecond: 5, clock });
-    this.#metrics = createMetrics({ shards: () => pool.shards, media: manager });
+    this.#metrics = createMetrics({ shards: () => pool.shards, media: manager, observer, alarms, capacity });
   }
 
   /** Where they can be reached, for the line that says so. */

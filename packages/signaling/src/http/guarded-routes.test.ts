@@ -61,7 +61,13 @@ const APPS: Readonly<Record<string, Express>> = {
     authorise: nobody,
     log,
   }),
-  metrics: createMetricsApp({ metrics: createMetrics({ shards, media }), media, shards, authorise: nobody, log }),
+  metrics: createMetricsApp({
+    metrics: createMetrics({ shards, media, ...testMonitoring(media, shards) }),
+    media,
+    shards,
+    authorise: nobody,
+    log,
+  }),
 };
 
 const doors: HttpDoor[] = [];

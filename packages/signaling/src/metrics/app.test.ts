@@ -3,6 +3,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authorise } from '../../test/default-authorise.ts';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
+import { parseExposition } from '../../test/parse-exposition.ts';
+import { testMonitoring } from '../../test/test-observer.ts';
 import { type HttpDoor, listenHttp } from '../http/server.ts';
 import type { ShardView } from '../paths/media.ts';
 import { createMetricsApp } from './app.ts';
@@ -16,7 +18,8 @@ let door: HttpDoor;
 beforeEach(async () => {
   media = new FakeMedia();
   shards = [shardView(0), shardView(1)];
-  metrics = createMetrics({ shards: () => shards, media });
+  const monitoring = testMonitoring(media, () => shards);
+  metrics = createMetrics({ shards: () => shards, media, ...monitoring });
   const app = createMetricsApp({ metrics, media, shards: () => shards, authorise, log: pino({ level: 'silent' }) });
   door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
 });
@@ -52,6 +55,24 @@ const NAMES: Readonly<Record<string, string>> = {
   forward_latency_seconds: 'histogram',
   admission_rejected_total: 'counter',
   fast_path_info: 'gauge',
+  worker_up: 'gauge',
+  process_cpu_seconds_total: 'counter',
+  process_cpu_ratio: 'gauge',
+  process_resident_memory_bytes: 'gauge',
+  process_heap_bytes: 'gauge',
+  process_active_resources: 'gauge',
+  process_open_fds: 'gauge',
+  process_max_fds: 'gauge',
+  process_cpu_limit_cores: 'gauge',
+  process_memory_limit_bytes: 'gauge',
+  stream_up: 'gauge',
+  stream_viewer_cpu_cores: 'gauge',
+  stream_memory_bytes: 'gauge',
+  stream_viewer_memory_bytes: 'gauge',
+  stream_keyframe_age_seconds: 'gauge',
+  alarms: 'gauge',
+  capacity_streams: 'gauge',
+  capacity_viewers: 'gauge',
 };
 
 test('every promised metric is there, with HELP and its TYPE', async () => {
@@ -64,18 +85,23 @@ test('every promised metric is there, with HELP and its TYPE', async () => {
   expect(text).toContain('nodejs_heap_size_used_bytes');
 });
 
-test('every line is in the exposition format, and every sample has a type', async () => {
-  media.infos = [pathInfo('cam')];
-  const typed = new Set<string>();
-  for (const line of (await scrape()).split('\n').filter((line) => line !== '')) {
-    const type = /^# TYPE (\w+) (counter|gauge|histogram|summary)$/.exec(line);
-    if (type !== null) typed.add(type[1] ?? '');
-    else if (!line.startsWith('# HELP ')) {
-      const sample = /^(\w+?)(?:\{(?:\w+="[^"\\\n]*",?)*\})? (?:-?[\d.]+(?:e[+-]?\d+)?|Nan)$/.exec(line);
-      expect(sample, line).not.toBeNull();
-      const name = sample?.[1] ?? '';
-      expect(typed.has(name) || typed.has(name.replace(/_(?:bucket|sum|count)$/, '')), line).toBe(true);
-    }
+test('an independent parser reads every line, whatever paths are called', async () => {
+  media.infos = ['cam', 'a\\b', 'with "quotes"', 'é/ü'].map((name, slot) => pathInfo(name, { slot }));
+  const families = parseExposition(await scrape());
+  expect(families.get('shardcast_stream_readers')?.samples.map(({ labels }) => labels['path'])).toEqual(
+    media.infos.map(({ name }) => name),
+  );
+  for (const [name, { type, help, samples }] of families) {
+    expect([name, type === 'untyped', help === ''], name).toEqual([name, false, false]);
+    const series = samples.map((sample) => sample.name + JSON.stringify(sample.labels));
+    expect(new Set(series).size, name).toBe(series.length);
+    if (type === 'counter' && name.startsWith('shardcast_')) expect(name).toMatch(/_total$/);
+    if (type !== 'histogram') continue;
+    for (const bucket of samples.filter((sample) => sample.labels['le'] === '+Inf'))
+      expect(
+        samples.find((sample) => sample.name === `${name}_count` && sample.labels['worker'] === bucket.labels['worker'])
+          ?.value,
+      ).toBe(bucket.value);
   }
 });
 

@@ -4,6 +4,7 @@ import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
 import { notFound, problemHandler } from '../http/problem.ts';
 import type { Logger } from '../logging/logger.ts';
+import { CONTENT_TYPE } from './exposition.ts';
 import { type MediaMtxMetricsOptions, mediaMtxMetrics } from './mediamtx-format.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -29,9 +30,9 @@ export function createMetricsApp({
     next();
   });
   app.get('/metrics', async (req, res) => {
-    res.setHeader('Content-Type', metrics.registry.contentType);
+    res.setHeader('Content-Type', CONTENT_TYPE);
     res.setHeader('Cache-Control', 'no-store');
-    res.end(req.query['format'] === 'mediamtx' ? mediaMtxMetrics(facts) : await metrics.registry.metrics());
+    res.end(req.query['format'] === 'mediamtx' ? mediaMtxMetrics(facts) : await metrics.bytes());
   });
   app.use(notFound);
   app.use(problemHandler(log));

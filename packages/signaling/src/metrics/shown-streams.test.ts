@@ -1,6 +1,7 @@
 import { STREAM, Telemetry } from '@shardcast/shared';
 import { expect, test } from 'vitest';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
+import { testMonitoring } from '../../test/test-observer.ts';
 import { mediaMtxMetrics } from './mediamtx-format.ts';
 import { createMetrics } from './metrics.ts';
 import { shownStreams } from './shown-streams.ts';
@@ -46,8 +47,11 @@ test('a path by the name of the rest is part of the rest', () => {
 
 test('no series is there twice, and nothing is lost, however many paths strangers make', async () => {
   const { media, shards } = make(4000);
-  const { registry } = createMetrics({ shards: () => shards, media });
-  const lines = (await registry.metrics()).split('\n').filter((line) => /^shardcast_stream_outbound_bytes/.test(line));
+  const { bytes } = createMetrics({ shards: () => shards, media, ...testMonitoring(media, () => shards) });
+  const lines = (await bytes())
+    .toString()
+    .split('\n')
+    .filter((line) => /^shardcast_stream_outbound_bytes/.test(line));
   expect(lines).toHaveLength(1002);
   expect(new Set(lines.map((line) => line.split(' ')[0])).size).toBe(1002);
   const sum = lines.reduce((total, line) => total + Number(line.split(' ')[1]), 0);

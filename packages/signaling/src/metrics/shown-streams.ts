@@ -7,7 +7,13 @@ export const MAX_PATH_LABELS = 1000;
 export const REST = 'other';
 
 /** A label and the streams whose values are summed under it: one, or on a worker all that have no label of their own. */
-export type ShownStream = { readonly worker: number; readonly path: string; read(field: StreamField): number };
+export type ShownStream = {
+  readonly worker: number;
+  readonly path: string;
+  /** Undefined for the rest. */
+  readonly info: PathInfo | undefined;
+  read(field: StreamField): number;
+};
 
 /** The paths of the most outbound bytes, `limit` of them, and the others. */
 export function splitPaths(
@@ -36,8 +42,9 @@ export function shownStreams(
   const shown: ShownStream[] = [];
   for (const info of named) {
     const { name, worker, slot } = info;
-    if (worker === undefined || slot === undefined || !telemetry.has(worker)) continue;
-    shown.push({ worker, path: name, read: (field) => fieldOf(info, telemetry, field) });
+    const counters = worker === undefined ? undefined : telemetry.get(worker);
+    if (worker === undefined || slot === undefined || counters === undefined) continue;
+    shown.push({ worker, path: name, info, read: (field) => counters.stream(slot, field) });
   }
   const restOf = new Map<number, PathInfo[]>();
   for (const info of rest) {
@@ -48,7 +55,7 @@ export function shownStreams(
   }
   for (const [worker, infos] of restOf) {
     const read = (field: StreamField) => infos.reduce((sum, info) => sum + fieldOf(info, telemetry, field), 0);
-    shown.push({ worker, path: REST, read });
+    shown.push({ worker, path: REST, info: undefined, read });
   }
   return shown;
 }

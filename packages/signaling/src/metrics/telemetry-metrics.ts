@@ -1,59 +1,26 @@
-import { HISTOGRAM_BUCKETS, type HistogramName, type Telemetry, type WorkerField } from '@shardcast/shared';
-import type { Metric, Registry } from 'prom-client';
+import { HISTOGRAM_BUCKETS, type HistogramName, type WorkerField } from '@shardcast/shared';
 import type { ShardView } from '../paths/media.ts';
-
-/** One sample. `name` only where it differs from the metric's (histograms). */
-type Sample = {
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-};
-export type MetricType = 'counter' | 'gauge' | 'histogram';
-
-/**
- * Adds a metric whose samples are read when scraped. prom-client's own classes keep values; ours are in shared memory
- * already, so this is a plain object in the shape that the registry serialises.
- */
-export function addMetric(
-  registry: Registry,
-  type: MetricType,
-  name: string,
-  help: string,
-  read: () => Iterable<Sample>,
-): void {
-  const metric = {
-    name,
-    help,
-    type,
-    aggregator: 'sum',
-    async get() {
-      return { name, help, type, values: [...read()], aggregator: 'sum' };
-    },
-    reset() {},
-  };
-  // Metric is a union of prom-client's classes, with private parts that its registry never uses.
-  registry.registerMetric(metric as unknown as Metric);
-}
+import { type Exposition, labelText } from './exposition.ts';
 
 type Shards = () => readonly ShardView[];
 
 /** One sample a worker. */
 export function addWorkerMetric(
-  registry: Registry,
+  exposition: Exposition,
   shards: Shards,
   type: 'counter' | 'gauge',
   name: string,
   help: string,
   read: (shard: ShardView) => number,
 ): void {
-  addMetric(registry, type, name, help, () =>
-    shards().map((shard) => ({ labels: { worker: shard.worker }, value: read(shard) })),
-  );
+  exposition.add(type, name, help, (write) => {
+    for (const shard of shards()) write(labelText({ worker: shard.worker }), read(shard));
+  });
 }
 
 /** One sample a worker and field, told apart by a label. */
 export function addWorkerFields(
-  registry: Registry,
+  exposition: Exposition,
   shards: Shards,
   type: 'counter' | 'gauge',
   name: string,
@@ -61,38 +28,32 @@ export function addWorkerFields(
   label: string,
   fields: Readonly<Record<string, WorkerField>>,
 ): void {
-  addMetric(registry, type, name, help, () =>
-    shards().flatMap(({ worker, telemetry }) =>
-      Object.entries(fields).map(([value, field]) => ({
-        labels: { worker, [label]: value },
-        value: telemetry.worker(field),
-      })),
-    ),
-  );
+  exposition.add(type, name, help, (write) => {
+    for (const { worker, telemetry } of shards())
+      for (const [value, field] of Object.entries(fields))
+        write(labelText({ worker, [label]: value }), telemetry.worker(field));
+  });
 }
 
 /** A worker's histogram, cumulative as Prometheus wants it. */
 export function addWorkerHistogram(
-  registry: Registry,
+  exposition: Exposition,
   shards: Shards,
   name: string,
   help: string,
   histogram: HistogramName,
 ): void {
-  addMetric(registry, 'histogram', name, help, () =>
-    shards().flatMap(({ worker, telemetry }) => histogramSamples(name, worker, telemetry, histogram)),
-  );
-}
-
-function histogramSamples(name: string, worker: number, telemetry: Telemetry, histogram: HistogramName): Sample[] {
-  const { counts, sum } = telemetry.histogram(histogram);
   const bounds: readonly (number | string)[] = [...HISTOGRAM_BUCKETS[histogram], '+Inf'];
-  let total = 0;
-  const samples: Sample[] = bounds.map((le, index) => {
-    total += counts[index] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { le, worker }, value: total };
+  exposition.add('histogram', name, help, (write) => {
+    for (const { worker, telemetry } of shards()) {
+      const { counts, sum } = telemetry.histogram(histogram);
+      let total = 0;
+      bounds.forEach((le, index) => {
+        total += counts[index] ?? 0;
+        write(labelText({ le, worker }), total, '_bucket');
+      });
+      write(labelText({ worker }), sum, '_sum');
+      write(labelText({ worker }), total, '_count');
+    }
   });
-  samples.push({ metricName: `${name}_sum`, labels: { worker }, value: sum });
-  samples.push({ metricName: `${name}_count`, labels: { worker }, value: total });
-  return samples;
 }

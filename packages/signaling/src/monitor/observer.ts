@@ -63,6 +63,8 @@ export class Observer {
   readonly #load = new LoadMeter();
   readonly #memory = new WorkerMemory();
   readonly #meters = new Map<string, StreamMeter>();
+  /** Of the newest sample, as far as somebody asked. */
+  readonly #stats = new Map<string, StreamStats>();
   readonly #shares = new Map<number, MemoryShare>();
   readonly #listeners: (() => void)[] = [];
   #descriptors = Number.NaN;
@@ -99,6 +101,7 @@ export class Observer {
     const nowMs = clock();
     const unixSeconds = unixMs() / 1000;
     const paths = media.paths();
+    this.#stats.clear();
     this.#sampleWorkers(nowMs);
     this.#sampleStreams(paths, nowMs);
     this.overview = this.#overview(paths, nowMs);
@@ -127,26 +130,30 @@ export class Observer {
     return this.#load.load(worker);
   }
 
-  /** Undefined while the path has no worker, or was not seen there yet. */
+  /** As of the newest sample. Undefined while the path has no worker, or was not seen there yet. */
   stream({ name, readers, worker, slot }: PathInfo): StreamStats | undefined {
     const meter = this.#meters.get(name);
     if (meter === undefined || meter.worker !== worker || meter.slot !== slot) return undefined;
+    const known = this.#stats.get(name);
+    if (known !== undefined) return known;
     const telemetry = this.#shard(worker)?.telemetry;
     if (telemetry === undefined) return undefined;
     const rates = meter.rates(this.#cost(worker));
     const { stream = 0, viewer = 0 } = this.#shares.get(worker) ?? {};
     const keyframeCacheBytes = telemetry.stream(slot, 'cacheBytes');
-    return {
+    const stats: StreamStats = {
       ...rates,
       inboundLost: telemetry.stream(slot, 'inboundLost'),
       keyframes: telemetry.stream(slot, 'keyframes'),
-      secondsSinceKeyframe: meter.secondsSinceKeyframe(this.#options.clock()),
+      secondsSinceKeyframe: meter.secondsSinceKeyframe(this.#sampledAtMs),
       cpuSeconds: telemetry.stream(slot, 'cpuSeconds'),
       cpuCoresPerViewer: readers > 0 ? rates.cpuCoresOfViewers / readers : 0,
       memoryBytes: stream + readers * viewer + keyframeCacheBytes,
       memoryBytesPerViewer: viewer,
       keyframeCacheBytes,
     };
+    this.#stats.set(name, stats);
+    return stats;
   }
 
   #shard(worker: number): ShardView | undefined {
