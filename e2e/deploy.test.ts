@@ -26,7 +26,7 @@ describe('the package', () => {
   test('is a server that runs from its folder alone', async () => {
     const server = spawn(
       join(folder, 'app/bin/shardcast.js'),
-      ['webrtc', 'rtsp', 'api', 'metrics']
+      ['webrtc', 'rtsp', 'api', 'metrics', 'pprof']
         .map((door) => `--${door}Address=127.0.0.1:0`)
         .concat('--webrtcLocalUDPAddress=:0'),
       { cwd: folder, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'ignore'] },
