@@ -6,19 +6,26 @@ module.exports = {
       name: 'shared-imports-neither',
       severity: 'error',
       from: { path: '^packages/shared/' },
-      to: { path: '^packages/(sfu-worker|signaling|reader)/' },
+      to: { path: '^packages/(sfu-worker|signaling|reader|dashboard)/' },
     },
     {
       name: 'worker-never-imports-signaling',
       severity: 'error',
       from: { path: '^packages/sfu-worker/' },
-      to: { path: '^packages/(signaling|reader)/' },
+      to: { path: '^packages/(signaling|reader|dashboard)/' },
     },
     {
       name: 'signaling-imports-only-the-workers-face',
       severity: 'error',
       from: { path: '^packages/signaling/' },
       to: { path: '^packages/sfu-worker/src/', pathNot: '^packages/sfu-worker/src/index\\.ts$' },
+    },
+    {
+      name: 'browsers-import-no-server',
+      comment: 'The dashboard knows the server by its API and plays by the reader.',
+      severity: 'error',
+      from: { path: '^packages/(reader|dashboard)/', pathNot: '\\.test\\.tsx?$' },
+      to: { path: '^packages/(shared|sfu-worker|signaling)/|^node:' },
     },
     {
       name: 'pure-has-no-io',

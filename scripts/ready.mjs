@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { buildDashboard } from './dashboard.mjs';
 import { buildNativeAddon } from './native-addon.mjs';
 import { root } from './paths.mjs';
 import { pnpm } from './pnpm.mjs';
@@ -36,8 +37,9 @@ async function build() {
   });
   const addon = buildNativeAddon();
   const wasm = buildWasm();
+  const dashboard = buildDashboard();
   const [status] = await once(tsc, 'close');
-  await Promise.all([addon, wasm]);
+  await Promise.all([addon, wasm, dashboard]);
   if (status !== 0) process.exit(status ?? 1);
 }
 

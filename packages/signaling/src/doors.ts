@@ -1,17 +1,20 @@
 import { descriptorDuplicator } from '@shardcast/sfu-worker';
 import { type Config, listenAddress, ShardcastError } from '@shardcast/shared';
-import type { Express } from 'express';
+import type { Express, Router } from 'express';
 import type { Alarms } from './alarms/alarms.ts';
 import { createApiApp } from './api/app.ts';
 import type { Authoriser } from './auth/authoriser.ts';
 import type { Capacity } from './capacity/capacity.ts';
 import type { ConfigStore } from './config/config-store.ts';
+import { loadDashboard } from './dashboard/files.ts';
+import { dashboard } from './dashboard/routes.ts';
 import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
 import { countRejection } from './http/problem.ts';
 import { loadScripts } from './http/scripts.ts';
 import { type HttpDoor, listenHttp } from './http/server.ts';
 import { LimitedLog, type LineLog } from './logging/limited-log.ts';
+import type { LogRing } from './logging/log-ring.ts';
 import type { Logger } from './logging/logger.ts';
 import { createMetricsApp } from './metrics/app.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
@@ -43,6 +46,8 @@ export type DoorsOptions = {
   readonly version: string;
   readonly startedAt: Date;
   readonly log: Logger;
+  /** What `log` wrote last; without it there is no `/v3/log`. */
+  readonly logRing: LogRing | undefined;
   /** Monotonic ms. */
   readonly clock: () => number;
 };
@@ -53,6 +58,7 @@ export class Doors {
   /** What any stranger can make us say. */
   readonly #doorLog: LineLog;
   readonly #metrics: Metrics;
+  readonly #profiler: Profiler;
   readonly #certificates = new Map<string, CertificateFiles>();
   readonly #closers: (() => Promise<void> | void)[] = [];
   readonly #urls: string[] = [];
@@ -73,6 +79,11 @@ export class Doors {
     const { pool, manager, observer, alarms, capacity, log, clock } = options;
     this.#options = options;
     this.#doorLog = new LimitedLog(log, { perSecond: 5, clock });
+    this.#profiler = new Profiler({
+      threads: profiledThreads(() => pool.shards),
+      nameOf: sourceNaming(),
+      now: Date.now,
+    });
     this.#metrics = createMetrics({ shards: () => pool.shards, media: manager, observer, alarms, capacity });
   }
 
@@ -95,9 +106,9 @@ export class Doors {
     const { config } = this.#options;
     await this.#openWeb();
     if (config.rtsp) await this.#openRtsp();
-    if (config.api) await this.#openAdmin('api', this.#apiApp());
+    if (config.api) await this.#openAdmin('api', this.#apiApp(config.apiTrustedProxies));
     if (config.metrics) await this.#openAdmin('metrics', this.#metricsApp());
-    if (config.pprof) await this.#openAdmin('pprof', this.#profilesApp());
+    if (config.pprof) await this.#openAdmin('pprof', this.#profilesApp(config.pprofTrustedProxies));
   }
 
   async #openWeb(): Promise<void> {
@@ -114,6 +125,7 @@ export class Doors {
       shards,
       state,
       rejections,
+      ...(config.dashboard ? { dashboard: this.#dashboard() } : {}),
     });
     const door = await this.#listen('webrtc', app);
     const allowOrigins = config.webrtcAllowOrigins;
@@ -145,7 +157,14 @@ export class Doors {
     return door;
   }
 
-  #apiApp(): Express {
+  #dashboard(): Router {
+    const { config, authoriser } = this.#options;
+    const api = this.#apiApp(config.webrtcTrustedProxies);
+    const profiles = config.pprof ? this.#profilesApp(config.webrtcTrustedProxies) : undefined;
+    return dashboard({ authorise: authoriser.authorise, files: loadDashboard(), api, profiles });
+  }
+
+  #apiApp(trustedProxies: readonly string[]): Express {
     const {
       config,
       configStore,
@@ -157,12 +176,14 @@ export class Doors {
       capacity,
       authoriser,
       log,
+      logRing,
       version,
       startedAt,
     } = this.#options;
     const recycle = async (worker: number) => pool.shards[worker]?.recycle('an operator asked for it') ?? false;
     return createApiApp({
       ...(configStore === undefined ? {} : { configStore }),
+      ...(logRing === undefined ? {} : { logRing }),
       media: manager,
       diagnosis: () => {
         const { keyframeCache, nack } = configStore?.config ?? config;
@@ -173,7 +194,7 @@ export class Doors {
       alarms,
       capacity,
       authorise: authoriser.authorise,
-      trustedProxies: config.apiTrustedProxies,
+      trustedProxies,
       log,
       version,
       startedAt,
@@ -204,13 +225,12 @@ export class Doors {
     });
   }
 
-  #profilesApp(): Express {
-    const { config, pool, authoriser, log } = this.#options;
-    const threads = profiledThreads(() => pool.shards);
+  #profilesApp(trustedProxies: readonly string[]): Express {
+    const { authoriser, log } = this.#options;
     return createProfilesApp({
-      profiler: new Profiler({ threads, nameOf: sourceNaming(), now: Date.now }),
+      profiler: this.#profiler,
       authorise: authoriser.authorise,
-      trustedProxies: config.pprofTrustedProxies,
+      trustedProxies,
       log,
     });
   }

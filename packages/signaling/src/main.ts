@@ -5,6 +5,7 @@ import { type ConfigChange, type LoadedConfig, loadConfig, parseArguments, Shard
 import { ConfigStore } from './config/config-store.ts';
 import { FileWatch } from './config/file-watch.ts';
 import { ConfigJournal } from './config/journal.ts';
+import { LogRing } from './logging/log-ring.ts';
 import { createLogger } from './logging/logger.ts';
 import { ShardcastServer } from './server.ts';
 
@@ -41,11 +42,12 @@ async function main(): Promise<void> {
     for (const warning of warnings) console.error(`warning: ${warning}`);
     return print(`${file ?? 'the built-in configuration'} is valid`);
   }
-  const log = createLogger(config.logLevel);
+  const logRing = new LogRing();
+  const log = createLogger(config.logLevel, { ring: logRing });
   for (const warning of warnings) log.warn(warning);
 
   const configStore = new ConfigStore({ first, load, journal, log, now: () => new Date() });
-  const server = await ShardcastServer.start({ config, configStore, workingDirectory, version, log });
+  const server = await ShardcastServer.start({ config, configStore, workingDirectory, version, log, logRing });
 
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');

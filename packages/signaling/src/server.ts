@@ -10,6 +10,7 @@ import { linkBitrate } from './host/link-speed.ts';
 import { usableProcessors } from './host/parallelism.ts';
 import type { ProcessState } from './http/health.ts';
 import { LimitedLog } from './logging/limited-log.ts';
+import type { LogRing } from './logging/log-ring.ts';
 import type { Logger } from './logging/logger.ts';
 import { Observer } from './monitor/observer.ts';
 import { rulesFromConfig } from './paths/config-rules.ts';
@@ -29,6 +30,8 @@ export type ServerOptions = {
   readonly workingDirectory: string;
   readonly version: string;
   readonly log: Logger;
+  /** What `log` wrote last, for the API. */
+  readonly logRing?: LogRing;
 };
 
 /** The running process: doors, path manager, pool. */
@@ -44,7 +47,14 @@ export class ShardcastServer {
   }
 
   /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
-  static async start({ config, configStore, workingDirectory, version, log }: ServerOptions): Promise<ShardcastServer> {
+  static async start({
+    config,
+    configStore,
+    workingDirectory,
+    version,
+    log,
+    logRing,
+  }: ServerOptions): Promise<ShardcastServer> {
     const startedAt = new Date();
     let state: ProcessState = 'starting';
     const clock = () => performance.now();
@@ -153,6 +163,7 @@ export class ShardcastServer {
         version,
         startedAt,
         log,
+        logRing,
         clock,
       });
       pool.start();

@@ -133,6 +133,9 @@ export const ConfigSchema = z
 
     ...authKeys,
 
+    dashboard: onOff()
+      .prefault('on')
+      .describe('Serve the dashboard at `/dashboard/` of `webrtcAddress`, for whoever may use the API.'),
     api: onOff().prefault('on').describe('Serve the control API.'),
     apiAddress: Address.default('127.0.0.1:9997').describe(
       'Control API, `/v3/…`. `authInternalUsers` let the same host use it.',

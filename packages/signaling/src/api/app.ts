@@ -13,6 +13,7 @@ import { type CapacityRoutesOptions, capacityRoutes } from './routes/capacity.ts
 import { type ConfigRoutesOptions, configRoutes } from './routes/config.ts';
 import { type DoctorRoutesOptions, doctorRoutes } from './routes/doctor.ts';
 import { type InfoRoutesOptions, infoRoutes } from './routes/info.ts';
+import { type LogRoutesOptions, logRoutes } from './routes/log.ts';
 import { type MonitorRoutesOptions, monitorRoutes } from './routes/monitor.ts';
 import { type PathRoutesOptions, pathRoutes } from './routes/paths.ts';
 import { type PlacementRoutesOptions, placementRoutes } from './routes/placement.ts';
@@ -28,7 +29,8 @@ export type ApiRoutesOptions = InfoRoutesOptions &
   WorkerRoutesOptions &
   MonitorRoutesOptions &
   AlarmRoutesOptions &
-  CapacityRoutesOptions;
+  CapacityRoutesOptions &
+  LogRoutesOptions;
 
 export type ApiOptions = ApiRoutesOptions & {
   readonly authorise: Authorise;
@@ -52,6 +54,7 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
     ...monitorRoutes(options),
     ...alarmRoutes(options),
     ...capacityRoutes(options),
+    ...logRoutes(options),
   ];
 }
 

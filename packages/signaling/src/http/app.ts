@@ -1,5 +1,5 @@
 import { type Config, networkList } from '@shardcast/shared';
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 import type { Authorise } from '../auth/authorise.ts';
 import { trustProxies } from '../auth/peer-address.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -17,9 +17,11 @@ export type AppOptions = HealthOptions & {
   readonly scripts: Scripts;
   readonly log: Logger;
   readonly rejections?: Rejections;
+  /** Served under `/dashboard`. */
+  readonly dashboard?: Router;
 };
 
-/** What `webrtcAddress` serves, but for the WebSocket: health, WHIP, WHEP, pages. */
+/** What `webrtcAddress` serves, but for the WebSocket: health, dashboard, WHIP, WHEP, pages. */
 export function createApp({
   media,
   config,
@@ -27,6 +29,7 @@ export function createApp({
   scripts,
   log,
   rejections,
+  dashboard,
   ...healthOptions
 }: AppOptions): Express {
   const app = bareApp(config.webrtcTrustedProxies);
@@ -36,6 +39,8 @@ export function createApp({
     res.setHeader('Upgrade', 'websocket');
     sendProblem(res, 426, 'UPGRADE_REQUIRED', 'this is a WebSocket');
   });
+  // First: names of paths are part of its addresses, and a name may end like a WHEP endpoint.
+  if (dashboard !== undefined) app.use('/dashboard', dashboard);
   app.use(whipWhep({ media, authorise, allowOrigins: config.webrtcAllowOrigins }));
   app.use(pages({ media, authorise, scripts }));
   app.use(problemHandler(log, rejections));

@@ -6,6 +6,7 @@ import { FakeMedia, OFFER, shardView } from '../../test/fake-media.ts';
 import { testMonitoring } from '../../test/test-observer.ts';
 import { createApiApp } from '../api/app.ts';
 import type { Authorise } from '../auth/authorise.ts';
+import { dashboard } from '../dashboard/routes.ts';
 import { createMetricsApp } from '../metrics/app.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { createProfilesApp } from '../profiles/app.ts';
@@ -29,6 +30,39 @@ const nobody: Authorise = async ({ action }) => {
   asked.push(action);
   return { allowed: false, code: 'UNAUTHENTICATED', reason: 'who are you?' };
 };
+const api = createApiApp({
+  media,
+  shards,
+  ...testMonitoring(media, shards),
+  authorise: nobody,
+  log,
+  version: '1',
+  startedAt: new Date(0),
+  kick: async () => true,
+  recycle: async () => true,
+  optimise: async () => true,
+  diagnosis: () => ({ cacheMaxAgeMs: 0, nack: false }),
+  configStore: {
+    config: ConfigSchema.parse({}),
+    change: () => Promise.reject(new Error('asked without a question')),
+  },
+});
+const profiles = createProfilesApp({
+  profiler: { cpu: async () => Buffer.of(), heap: async () => Buffer.of(), inspect: async () => [] },
+  authorise: nobody,
+  log,
+});
+const dashboardRouter = dashboard({
+  authorise: nobody,
+  files: { page: '<html></html>', assets: new Map() },
+  api,
+  profiles,
+});
+/** What lies under another router, and where. */
+const MOUNTED = new Map<unknown, string>([
+  [dashboardRouter, '/dashboard'],
+  [api, '/api'],
+]);
 const APPS: Readonly<Record<string, Express>> = {
   web: createApp({
     media,
@@ -38,29 +72,10 @@ const APPS: Readonly<Record<string, Express>> = {
     log,
     shards,
     state: () => 'ready',
+    dashboard: dashboardRouter,
   }),
-  api: createApiApp({
-    media,
-    shards,
-    ...testMonitoring(media, shards),
-    authorise: nobody,
-    log,
-    version: '1',
-    startedAt: new Date(0),
-    kick: async () => true,
-    recycle: async () => true,
-    optimise: async () => true,
-    diagnosis: () => ({ cacheMaxAgeMs: 0, nack: false }),
-    configStore: {
-      config: ConfigSchema.parse({}),
-      change: () => Promise.reject(new Error('asked without a question')),
-    },
-  }),
-  pprof: createProfilesApp({
-    profiler: { cpu: async () => Buffer.of(), heap: async () => Buffer.of(), inspect: async () => [] },
-    authorise: nobody,
-    log,
-  }),
+  api,
+  pprof: profiles,
   metrics: createMetricsApp({
     metrics: createMetrics({ shards, media, ...testMonitoring(media, shards) }),
     media,
@@ -79,20 +94,31 @@ type Layer = {
   readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> };
 };
 
+/** They only let pass or not. */
+const GATES = new Set(['askWho', 'trustedPeer', 'ownOriginOnly']);
+
+function layersOf(app: Express): readonly Layer[] {
+  return (app as unknown as { router: { stack: readonly Layer[] } }).router.stack; // Express tells no types of it
+}
+
 /** `GET /v3/info` and the like, from the router's own table. */
-function requestsOf(layers: readonly Layer[]): string[] {
+function requestsOf(layers: readonly Layer[], prefix = ''): string[] {
   return layers.flatMap(({ name, handle, route }) => {
+    if (GATES.has(name)) return [];
     if (route !== undefined) {
-      const path = route.path.replaceAll(/[:*]\w+/g, '1');
+      const path = prefix + route.path.replaceAll(/[:*]\w+/g, '1');
       const methods = Object.keys(route.methods).filter((method) => !/^(?:_all|connect|trace|track)$/.test(method));
       return (methods.length === 0 || methods.length > 8 ? ['GET'] : methods).map(
         (method) => `${method.toUpperCase()} ${path}`,
       );
     }
-    if (handle.stack !== undefined) return requestsOf(handle.stack);
+    const within = prefix + (MOUNTED.get(handle) ?? '');
+    if (handle.stack !== undefined) return requestsOf(handle.stack, within);
+    if (Object.is(handle, api)) return requestsOf(layersOf(api), within);
     if (handle.length === 4) return []; // the last word on errors
     return (
-      EXAMPLES[name] ?? (name === 'notFound' ? ['GET /nothing/here'] : [`unknown handler ${name || 'without a name'}`])
+      EXAMPLES[name] ??
+      (name === 'notFound' ? [`GET ${prefix}/nothing/here`] : [`unknown handler ${name || 'without a name'}`])
     );
   });
 }
@@ -100,11 +126,9 @@ function requestsOf(layers: readonly Layer[]): string[] {
 test.for(Object.entries(APPS))(
   'every route of the %s listener asks who is there, or is known to be open',
   async ([name, app]) => {
-    const layers = (app as unknown as { router: { stack: readonly Layer[] } }).router.stack.filter(
-      ({ name: layer }) => layer !== 'askWho' && layer !== 'trustedPeer',
-    );
-    const requests = requestsOf(layers);
+    const requests = requestsOf(layersOf(app));
     expect(requests.length).toBeGreaterThan(1);
+    if (name === 'web') expect(requests).toContain('POST /dashboard/api/v3/workers/1/recycle');
     const door = await listenHttp(app, { host: '127.0.0.1', port: 0 }, { error() {} });
     doors.push(door);
     for (const request of requests) {
@@ -114,7 +138,11 @@ test.for(Object.entries(APPS))(
       const response = await fetch(`http://127.0.0.1:${door.port}${path}`, {
         method,
         redirect: 'manual',
-        ...(method === 'POST' ? { headers: { 'Content-Type': 'application/sdp' }, body: OFFER } : {}),
+        headers: {
+          'Sec-Fetch-Site': 'same-origin',
+          ...(method === 'POST' ? { 'Content-Type': 'application/sdp' } : {}),
+        },
+        ...(method === 'POST' ? { body: OFFER } : {}),
       });
       if (OPEN.has(path)) continue;
       if (name === 'web' && path === '/nothing/here') continue;

@@ -80,7 +80,7 @@ test('hostile text costs linear time', () => {
 
 describe('a log line', () => {
   const lines: Record<string, unknown>[] = [];
-  const log = createLogger('debug', { write: (line) => void lines.push(JSON.parse(line)) });
+  const log = createLogger('debug', { destination: { write: (line) => void lines.push(JSON.parse(line)) } });
   const last = () => lines.at(-1);
 
   test('is JSON with a time, a level in words and the message', () => {

@@ -1,5 +1,6 @@
 import type { Config } from '@shardcast/shared';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { LogRing } from './log-ring.ts';
 import { redactFields } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -9,9 +10,13 @@ const INFO = 30;
 /**
  * Structured lines to standard error, as JSON. Every line is redacted whole (message, fields, errors with their stacks,
  * what child loggers bound), because a list of fields to redact is never complete.
- * @param destination for tests
+ * @param options.destination for tests
+ * @param options.ring keeps the last lines, as they were written
  */
-export function createLogger(level: Config['logLevel'], destination?: DestinationStream): Logger {
+export function createLogger(
+  level: Config['logLevel'],
+  { destination, ring }: { readonly destination?: DestinationStream; readonly ring?: LogRing } = {},
+): Logger {
   // Synchronous: lines before a crash are the ones that matter, and there is no line a packet.
   const out = destination ?? pino.destination({ dest: 2, sync: true });
   return pino(
@@ -21,7 +26,13 @@ export function createLogger(level: Config['logLevel'], destination?: Destinatio
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label, number) => ({ level: label, severity: number }) },
     },
-    { write: (line) => out.write(`${redactLine(line)}\n`) },
+    {
+      write(line) {
+        const redacted = redactLine(line);
+        ring?.add(redacted);
+        out.write(`${redacted}\n`);
+      },
+    },
   );
 }
 

@@ -1,0 +1,29 @@
+import type { ComponentType } from 'preact';
+import { OverviewPage } from './pages/overview.tsx';
+import { SessionsPage } from './pages/sessions.tsx';
+import { StreamsPage } from './pages/streams.tsx';
+import { WorkersPage } from './pages/workers.tsx';
+import type { IconName } from './ui/icon.tsx';
+
+type PageEntry = {
+  readonly id: string;
+  readonly title: string;
+  readonly icon: IconName;
+  readonly component: ComponentType<{ readonly item: string }>;
+};
+
+/** In the order of the navigation. */
+export const PAGES: readonly PageEntry[] = [
+  { id: 'overview', title: 'Overview', icon: 'overview', component: OverviewPage },
+  { id: 'streams', title: 'Streams', icon: 'streams', component: StreamsPage },
+  { id: 'sessions', title: 'Sessions', icon: 'sessions', component: SessionsPage },
+  { id: 'workers', title: 'Workers', icon: 'workers', component: WorkersPage },
+];
+
+/** What stands together. */
+export const GROUPS: readonly (readonly string[])[] = [
+  ['overview', 'streams', 'sessions', 'workers'],
+  ['alarms', 'capacity'],
+  ['configuration', 'log'],
+  ['profiler', 'compare'],
+];
