@@ -35,6 +35,7 @@ import {
 } from './ingress/rtsp/index.ts';
 import { WhipSession } from './ingress/whip-session.ts';
 import { portLog, type WorkerLog } from './log.ts';
+import { Pacer } from './pacer.ts';
 import { activeResources, ThreadProfiler } from './profile/thread-profiler.ts';
 import { RtcpSchedule } from './report/rtcp-schedule.ts';
 import { StreamCpu } from './report/stream-cpu.ts';
@@ -50,10 +51,6 @@ const RTP_OVERHEAD_BYTES = 12 + 16;
 const HEARTBEAT_MS = 250;
 const TICK_MS = 100;
 const VITALS_MS = 1000;
-/** Joining viewers get the next piece of their backlog this often. */
-const PACE_MS = 5;
-/** Of each pace. */
-const PACE_BUDGET_MS = 2;
 
 type Session = WhepSession | WhipSession;
 type Source = { readonly spec: SourceSpec; close(reason: string): void };
@@ -88,9 +85,7 @@ export class ShardWorker {
   #unflushed = new Set<Publisher>();
   /** Sources whose stream an exception ended, by path: opened again within a second. */
   readonly #lostSources = new Map<string, SourceSpec>();
-  #pacer: NodeJS.Timeout | undefined;
-  /** Streams with viewers that catch up. */
-  readonly #pacing = new Set<Stream>();
+  readonly #pacer = new Pacer<Stream>(monotonicEpochMs, (stream, error) => this.#streamFailed(stream, error));
   #vitalsAtMs = 0;
   #closed = false;
 
@@ -220,7 +215,7 @@ export class ShardWorker {
     for (const path of [...this.#streams.keys()]) this.#closeStream(path, 'the server stops');
     for (const session of [...this.#sessions.values()]) session.close('the server stops');
     for (const timer of this.#timers) clearInterval(timer);
-    clearTimeout(this.#pacer);
+    this.#pacer.close();
     this.#turns.close();
     this.#vitals.close();
     this.#profiler.close();
@@ -271,12 +266,9 @@ export class ShardWorker {
         this.#adoptRtsp(request);
         return {};
       case 'start-cpu-profile':
-        await this.#profiler.startCpu(request.maxMs);
-        return {};
       case 'stop-cpu-profile':
-        return { profile: this.#profiler.stopCpu() };
       case 'heap-profile':
-        return { profile: this.#profiler.heap() };
+        return this.#profiler.handle(request);
       case 'inspect':
         return this.#inspect();
       case 'stop':
@@ -325,7 +317,7 @@ export class ShardWorker {
       log: this.#log,
       onOnline: (source, tracks) => this.#post({ event: 'stream-online', path, source, tracks: [...tracks] }),
       onOffline: (reason) => this.#post({ event: 'stream-offline', path, reason }),
-      onPaceWanted: () => this.#paceSoon(stream),
+      onPaceWanted: () => this.#pacer.add(stream),
     });
     this.#streams.set(path, stream);
     this.#schedule.add(stream, monotonicEpochMs());
@@ -338,7 +330,7 @@ export class ShardWorker {
     this.#sources.delete(path);
     this.#lostSources.delete(path);
     this.#streams.delete(path);
-    this.#pacing.delete(stream);
+    this.#pacer.delete(stream);
     this.#schedule.delete(stream);
     this.#streamCpu.forget(stream.slot);
     // Each is closed, whatever the others do.
@@ -542,27 +534,5 @@ export class ShardWorker {
         this.#guard.caught(publisher, error);
       }
     }
-  }
-
-  /** Hands joining viewers on, for a part of the time: packets that come meanwhile are not to wait for all of them. */
-  #paceSoon(wanting: Stream): void {
-    this.#pacing.add(wanting);
-    this.#pacer ??= setTimeout(() => {
-      this.#pacer = undefined;
-      const nowMs = monotonicEpochMs();
-      const isOver = () => monotonicEpochMs() - nowMs >= PACE_BUDGET_MS;
-      for (const stream of [...this.#pacing]) {
-        if (isOver()) break;
-        this.#pacing.delete(stream);
-        try {
-          // Behind the others, should it need another turn.
-          if (stream.pace(nowMs, isOver)) this.#pacing.add(stream);
-        } catch (error) {
-          this.#streamFailed(stream, error);
-        }
-      }
-      const [next] = this.#pacing;
-      if (next !== undefined && !this.#closed) this.#paceSoon(next);
-    }, PACE_MS);
   }
 }

@@ -1,10 +1,12 @@
 import { Session } from 'node:inspector';
-import { ShardcastError } from '@shardcast/shared';
+import { type ControlRequest, type ControlResult, ShardcastError } from '@shardcast/shared';
 import { type CpuEngine, selectCpuEngine } from './cpu-engine.ts';
 import { encodeHeapProfile } from './v8-profile.ts';
 
 /** As Go's: one allocation in 512 KiB is sampled. */
 const HEAP_INTERVAL_BYTES = 512 * 1024;
+
+type ProfileRequest = Extract<ControlRequest, { type: 'start-cpu-profile' | 'stop-cpu-profile' | 'heap-profile' }>;
 
 /** Profiles of the thread that it is made in. Allocations are sampled from then on, which costs nothing that could be measured. */
 export class ThreadProfiler {
@@ -18,6 +20,14 @@ export class ThreadProfiler {
     this.#selectEngine = selectEngine;
     this.#heap.connect();
     this.#heap.post('HeapProfiler.startSampling', { samplingInterval: HEAP_INTERVAL_BYTES });
+  }
+
+  /** What main asks of a worker. @throws ShardcastError as the methods do */
+  async handle(request: ProfileRequest): Promise<ControlResult<ProfileRequest['type']>> {
+    if (request.type === 'heap-profile') return { profile: this.heap() };
+    if (request.type === 'stop-cpu-profile') return { profile: this.stopCpu() };
+    await this.startCpu(request.maxMs);
+    return {};
   }
 
   /**
