@@ -39,6 +39,7 @@ async function start() {
       handshakeTimeoutMs: 10_000,
       consentTimeoutMs: 30_000,
       readTimeoutMs: 10_000,
+      sourceNetworks: [],
       publisherGraceMs: 10_000,
       logLevel: 'error' as const,
     },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import {
+  AddressRule,
   assertNever,
   type ControlRequest,
   type ControlResult,
@@ -72,6 +73,7 @@ export class ShardWorker {
   readonly #turns: TurnQueue;
   readonly #commons = new TrackCommons();
   readonly #connections: Connections;
+  readonly #sourceRule: AddressRule;
   readonly #udpPairs: UdpPairs;
   readonly #streams = new Map<string, Stream>();
   readonly #sources = new Map<string, Source>();
@@ -138,6 +140,7 @@ export class ShardWorker {
     const loaded = usableAddon(settings);
     const addon = 'addon' in loaded ? loaded.addon : undefined;
     this.#connections = new Connections(addon);
+    this.#sourceRule = new AddressRule(settings.sourceNetworks);
     this.#udpPairs = new UdpPairs(undefined, addon && nativePairSockets(addon, { telemetry, log }));
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
@@ -392,13 +395,15 @@ export class ShardWorker {
         const source = new RtspPullSource({
           url: spec.url,
           transport: spec.transport,
+          fingerprint: spec.fingerprint,
+          allows: (address) => this.#sourceRule.allows(address),
           inlet: stream,
           udpPairs: this.#udpPairs,
           log: this.#log,
           guard: this.#guard,
           readTimeoutMs: settings.readTimeoutMs,
-          dial: (host, port, onConnect) => {
-            const connection = this.#connections.dial(host, port, () => {
+          dial: (target, onConnect) => {
+            const connection = this.#connections.dial(target, () => {
               onConnect();
               this.#blameReads(connection, stream);
             });

@@ -7,7 +7,7 @@ import type { PathRule, PathRules } from '../src/paths/path-rules.ts';
 import type { WorkerLoss } from '../src/pool/shard.ts';
 import { FakeShard } from './fake-shard.ts';
 
-export const CAMERA: SourceSpec = { type: 'rtsp', url: 'rtsp://camera/1', transport: 'tcp' };
+export const CAMERA: SourceSpec = { type: 'rtsp', url: 'rtsp://camera/1', transport: 'tcp', fingerprint: '' };
 export const GRACE_MS = 10_000;
 export const HOLD_MS = 2000;
 

@@ -19,6 +19,7 @@ export function workerSettings(worker: number): WorkerSettings {
     handshakeTimeoutMs: 1000,
     consentTimeoutMs: 1000,
     readTimeoutMs: 1000,
+    sourceNetworks: [],
     publisherGraceMs: 1000,
     logLevel: 'info',
   };

@@ -1,4 +1,5 @@
 export * from './address.ts';
+export * from './address-rule.ts';
 export type { AlarmSettings } from './alarm-schema.ts';
 export * from './auth-schema.ts';
 export * from './changes.ts';

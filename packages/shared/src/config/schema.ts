@@ -28,7 +28,7 @@ const RtspTransport = z.enum(['automatic', 'udp', 'tcp']);
 function sourceFault(source: string): string | undefined {
   if (source === 'publisher') return undefined;
   if (source.startsWith('file:')) return source.length > 'file:'.length ? undefined : 'file: needs a file name';
-  if (!source.startsWith('rtsp://')) return 'expected publisher, rtsp://host/… or file:clip.h264';
+  if (!/^rtsps?:\/\//.test(source)) return 'expected publisher, rtsp://host/…, rtsps://host/… or file:clip.h264';
   return URL.canParse(source) && new URL(source).hostname !== '' ? undefined : 'is not a usable rtsp:// URL';
 }
 
@@ -39,13 +39,19 @@ const Source = z
     // Without the input: it may hold a camera's password.
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   })
-  .meta({ form: 'publisher, rtsp://…, file:…' });
+  .meta({ form: 'publisher, rtsp://…, rtsps://…, file:…' });
 
 const pathKeys = {
   source: Source.describe(
-    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory, with the Opus of a `clip.ogg` beside it.',
+    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled, `rtsps://` over TLS; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory, with the Opus of a `clip.ogg` beside it.',
   ),
   rtspTransport: RtspTransport.describe('How to pull an RTSP source; `automatic` takes TCP, then UDP.'),
+  sourceFingerprint: z
+    .string()
+    .regex(/^(?:[0-9a-fA-F]{2}:?){32}$|^$/, 'expected 64 hexadecimal digits')
+    .describe(
+      "SHA-256 of the certificate of an `rtsps://` source, for one that no authority signed. The log says a camera's when it is refused.",
+    ),
   sourceOnDemand: onOff().describe(
     'Accepted for MediaMTX files. Not in use yet: sources are opened at start and stay open.',
   ),
@@ -60,6 +66,7 @@ const pathKeys = {
 const PathDefaults = z.strictObject({
   source: pathKeys.source.default('publisher'),
   rtspTransport: pathKeys.rtspTransport.default('automatic'),
+  sourceFingerprint: pathKeys.sourceFingerprint.default(''),
   sourceOnDemand: pathKeys.sourceOnDemand.prefault('off'),
   maxReaders: pathKeys.maxReaders.prefault(0),
   overridePublisher: pathKeys.overridePublisher.prefault('on'),
@@ -214,6 +221,11 @@ export const ConfigSchema = z
       .prefault({})
       .describe('The newest keyframe and the frames since, kept a stream.'),
 
+    sourceNetworks: list(NetworkText, 'addresses or networks')
+      .prefault([])
+      .describe(
+        "Where pulled sources may be: the address that a name stands for is checked as it is connected to. Empty is everywhere but link-local addresses, where clouds keep their machines' secrets, and others that are nobody's.",
+      ),
     readTimeout: duration(500, 600_000)
       .prefault('10s')
       .describe('A source without media for this long is closed; a pulled one is dialled again.'),

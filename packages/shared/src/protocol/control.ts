@@ -47,6 +47,8 @@ export const WorkerSettings = z.strictObject({
   consentTimeoutMs: Milliseconds,
   /** RTSP and WHIP sources without media for this long are closed (pulls reconnect). */
   readTimeoutMs: Milliseconds,
+  /** As `AddressRule` takes them. */
+  sourceNetworks: z.array(z.string()),
   /** How long viewers of a stream are kept when its publisher left. */
   publisherGraceMs: Milliseconds,
   logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']),
@@ -68,9 +70,11 @@ export const MAX_SESSIONS = 4096;
 export const SourceSpec = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('rtsp'),
-    /** rtsp:// URL, credentials included: never logged. */
+    /** rtsp:// or rtsps:// URL, credentials included: never logged. */
     url: z.string(),
     transport: z.enum(['automatic', 'tcp', 'udp']),
+    /** SHA-256 of the certificate of an rtsps:// source, hex; empty to have it verified. */
+    fingerprint: z.string(),
   }),
   z.strictObject({
     type: z.literal('file'),

@@ -15,7 +15,9 @@ test.for([
   ['rtsp://cam:100%@h/x', { password: '100%' }, 'rtsp://h/x'],
   ['rtsp://[2001:db8::1]:8554/x', { host: '2001:db8::1', port: 8554 }, 'rtsp://[2001:db8::1]:8554/x'],
   ['rtsp://h/Streaming/Channels/101?a=b@c&x=%20', { host: 'h' }, 'rtsp://h/Streaming/Channels/101?a=b@c&x=%20'],
-  ['rtsp://h?channel=1', { host: 'h' }, 'rtsp://h?channel=1'],
+  ['rtsp://h?channel=1', { host: 'h', isSecure: false }, 'rtsp://h?channel=1'],
+  ['rtsps://cam:pw@h/x', { host: 'h', port: 322, user: 'cam', isSecure: true }, 'rtsps://h/x'],
+  ['rtsps://h:8322/x', { host: 'h', port: 8322, isSecure: true }, 'rtsps://h:8322/x'],
 ] as const)('%s is read as people mean it', ([text, parts, uri]) => {
   expect(parseRtspUrl(text)).toMatchObject({ ...parts, uri });
 });
@@ -23,7 +25,6 @@ test.for([
 test.for([
   '',
   'http://h/x',
-  'rtsps://h/x',
   'rtsp://',
   'rtsp:///x',
   'rtsp://h:0/x',

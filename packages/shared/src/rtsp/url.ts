@@ -1,10 +1,13 @@
-/** Default port of `rtsp://` (RFC 2326 §3.2). */
-export const RTSP_PORT = 554;
+/** Default ports of `rtsp://` (RFC 2326 §3.2) and `rtsps://` (RFC 7826 §4.2). */
+const RTSP_PORT = 554;
+const RTSPS_PORT = 322;
 
 export type RtspUrl = {
   /** A name or an IP literal, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+  /** `rtsps://`: over TLS. */
+  readonly isSecure: boolean;
   /** Percent-decoded; undefined when the URL has no user information. */
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -15,24 +18,26 @@ export type RtspUrl = {
 const SCHEME = /^rtsps?:\/\//i;
 
 /**
- * Reads an `rtsp://` URL (`rtsps://` is another protocol) by hand, because a URL class would normalise what a camera expects back unchanged, and would
+ * Reads an `rtsp://` or `rtsps://` URL by hand, because a URL class would normalise what a camera expects back unchanged, and would
  * refuse passwords that people write without escaping. User information ends at the last `@` before the path.
  */
 export function parseRtspUrl(text: string): RtspUrl | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get into a request line
   if (/[\u0000-\u0020\u007f]/.test(text)) return undefined;
-  const scheme = /^rtsp:\/\//i.exec(text)?.[0];
+  const scheme = SCHEME.exec(text)?.[0];
   if (scheme === undefined) return undefined;
+  const isSecure = /^rtsps/i.test(scheme);
   const { userInfo, hostPort, rest } = splitAuthority(text.slice(scheme.length));
   const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(hostPort);
   const host = match?.[1] ?? match?.[2];
   if (match === null || host === undefined) return undefined;
-  const port = match[3] === undefined ? RTSP_PORT : Number(match[3]);
+  const port = match[3] === undefined ? (isSecure ? RTSPS_PORT : RTSP_PORT) : Number(match[3]);
   if (port === 0 || port > 65535) return undefined;
   const colon = userInfo?.indexOf(':') ?? -1;
   return {
     host,
     port,
+    isSecure,
     user: userInfo === undefined ? undefined : percentDecode(colon < 0 ? userInfo : userInfo.slice(0, colon)),
     password: userInfo === undefined ? undefined : percentDecode(colon < 0 ? '' : userInfo.slice(colon + 1)),
     uri: `${scheme}${hostPort}${rest}`,

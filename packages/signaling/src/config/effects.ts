@@ -15,6 +15,7 @@ const WORKER_KEYS: ReadonlySet<string> = new Set([
   'keyframeCache',
   'rtspTransports',
   'readTimeout',
+  'sourceNetworks',
   'webrtcHandshakeTimeout',
 ]);
 

@@ -78,6 +78,8 @@ const OFFLINE_ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/connection refused/, 'The host is there and nothing listens on that port: check the port, and that RTSP is on.'],
   [/unreachable|timed out|did not answer/, 'The camera cannot be reached: check its power, address and network.'],
+  [/sourceNetworks/, "Add the camera's network to `sourceNetworks`, if that is where it should be."],
+  [/certificate/, "Set the path's `sourceFingerprint` to the one that the message names, if it is your camera's."],
   [/host name/, 'The name cannot be resolved: check it, or write the address.'],
   [/no media/, 'The camera answers and sends nothing: try another `rtspTransport`, or another of its streams.'],
   [/quarantine|killing/i, 'This stream brought its worker down: please report it, with a recording.'],

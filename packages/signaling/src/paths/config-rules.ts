@@ -19,9 +19,13 @@ export function rulesFromConfig(config: Config, workingDirectory: string): PathR
   };
 }
 
-function sourceSpec({ source, rtspTransport }: PathConfig, workingDirectory: string): SourceSpec | 'publisher' {
+function sourceSpec(
+  { source, rtspTransport, sourceFingerprint }: PathConfig,
+  workingDirectory: string,
+): SourceSpec | 'publisher' {
   if (source === 'publisher') return source;
   if (source.startsWith('file:'))
     return { type: 'file', file: resolve(workingDirectory, source.slice('file:'.length)) };
-  return { type: 'rtsp', url: source, transport: rtspTransport };
+  const fingerprint = sourceFingerprint.replaceAll(':', '').toLowerCase();
+  return { type: 'rtsp', url: source, transport: rtspTransport, fingerprint };
 }

@@ -21,7 +21,7 @@ test('a source that cannot be had shows why, until it is there, and no event say
     rules: {
       resolve: () => ({
         confName: 'cam',
-        source: { type: 'rtsp', url: 'rtsp://camera/', transport: 'tcp' },
+        source: { type: 'rtsp', url: 'rtsp://camera/', transport: 'tcp', fingerprint: '' },
         maxReaders: 0,
         overridePublisher: true,
       }),

@@ -72,5 +72,6 @@ function mediaSettings(config: Config) {
     rtspTransports: config.rtspTransports,
     handshakeTimeoutMs: config.webrtcHandshakeTimeout,
     readTimeoutMs: config.readTimeout,
+    sourceNetworks: [...config.sourceNetworks],
   } satisfies Partial<WorkerSettings>;
 }

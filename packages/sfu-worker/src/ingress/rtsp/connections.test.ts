@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, socketHandle } from '@shardcast/shared';
+import { AddressRule, DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, socketHandle } from '@shardcast/shared';
 import { afterEach, describe, expect, test } from 'vitest';
 import { loadNativeAddon } from '../../fastpath/native-addon.ts';
 import type { ByteConnection } from './byte-connection.ts';
 import { Connections } from './connections.ts';
+
+const local = (port: number) => ({ host: '127.0.0.1', port, allows: () => true });
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
@@ -22,6 +24,41 @@ async function listen(): Promise<{ server: Server; port: number }> {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
+/** Not all of them are addresses to every resolver; none may lead anywhere. */
+const SPELLINGS_OF_THIS_HOST = [
+  ...['127.0.0.1', '127.1', '127.0.1', '0x7f.1', '0x7f000001', '0x7f.0x0.0x0.0x1', '2130706433', '017700000001'],
+  ...[
+    '0177.0.0.1',
+    '0177.0x0.0.1',
+    '127.0.0.01',
+    '127.000.000.001',
+    '127.255.255.254',
+    '127.0.0.2',
+    'localhost',
+    'LOCALHOST',
+  ],
+  ...[
+    'localhost.',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '0000::0001',
+    '::ffff:127.0.0.1',
+    '::ffff:7f00:1',
+    '0:0:0:0:0:FFFF:127.0.0.1',
+  ],
+  ...[
+    '::127.0.0.1',
+    '::ffff:0:127.0.0.1',
+    '64:ff9b::127.0.0.1',
+    '2002:7f00:1::1',
+    '0.0.0.0',
+    '0',
+    '::',
+    '[::1]',
+    '127。0。0。1',
+  ],
+];
+
 const loaded = loadNativeAddon();
 const addon = 'addon' in loaded ? loaded.addon : undefined;
 const kinds = [
@@ -37,7 +74,7 @@ describe.each(kinds)('over $kind', ({ connections, isNative }) => {
     let text = '';
     let changed: () => void = () => undefined;
     const connection = await new Promise<ByteConnection>((resolve) => {
-      const dialled = connections.dial('127.0.0.1', port, () => resolve(dialled));
+      const dialled = connections.dial(local(port), () => resolve(dialled));
     });
     connection.onBytes = (buffer, start, end) => {
       text += buffer.toString('latin1', start, end);
@@ -93,11 +130,40 @@ describe.each(kinds)('over $kind', ({ connections, isNative }) => {
     expect(await reason).toBe('the peer closed the connection');
     server.close();
     await once(server, 'close');
-    const refused = connections.dial('127.0.0.1', port, () => undefined);
+    const refused = connections.dial(local(port), () => undefined);
     const words = await new Promise((resolve) => {
       refused.onClose = resolve;
     });
     expect(words).toBe('connection refused');
+  });
+
+  // Threat 18: a URL that leads where it should not, in whatever spelling.
+  test('SSRF: however an address is spelt, nothing outside the allowed networks is connected to', async () => {
+    const { port } = await listen();
+    const rule = new AddressRule(['192.0.2.0/24', '2001:db8::/32']);
+    const asked: string[] = [];
+    const allows = (address: string) => {
+      asked.push(address);
+      return rule.allows(address);
+    };
+    for (const host of SPELLINGS_OF_THIS_HOST) {
+      const refused = connections.dial({ host, port, allows }, () => {
+        throw new Error(`connected to ${host}`);
+      });
+      const reason = await new Promise<string>((resolve) => {
+        refused.onClose = resolve;
+      });
+      expect([host, reason]).toEqual([host, expect.stringMatching(/outside sourceNetworks|host name/)]);
+    }
+    expect(sockets).toEqual([]);
+    expect(asked).toContain('127.0.0.1');
+    const allowed = new AddressRule(['127.0.0.0/8']);
+    const connected = await new Promise<ByteConnection>((resolve) => {
+      const target = { host: 'localhost', port, allows: (address: string) => allowed.allows(address) };
+      const dialled = connections.dial(target, () => resolve(dialled));
+    });
+    expect(connected.remoteAddress).toBe('127.0.0.1');
+    connected.close();
   });
 
   test('a peer that does not read is dropped, not waited for', async () => {

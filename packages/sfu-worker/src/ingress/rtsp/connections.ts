@@ -1,5 +1,6 @@
 import { type RtspCarrier, ShardcastError } from '@shardcast/shared';
 import type { ByteConnection } from './byte-connection.ts';
+import type { DialTarget } from './dial-target.ts';
 import { NetConnection } from './net-connection.ts';
 import { PolledConnection, type StreamAddon } from './polled-connection.ts';
 import { portConnection } from './port-connection.ts';
@@ -13,9 +14,10 @@ export class Connections {
   }
 
   /** Connects; `onConnect` says when. A failure comes as `onClose`. */
-  dial(host: string, port: number, onConnect: () => void): ByteConnection {
-    if (this.#addon === undefined) return NetConnection.dial(host, port, onConnect);
-    return PolledConnection.dial(this.#addon, host, port, onConnect);
+  dial(target: DialTarget, onConnect: () => void): ByteConnection {
+    // The addon reads sockets, and TLS is more than a socket.
+    if (this.#addon === undefined || target.tls !== undefined) return NetConnection.dial(target, onConnect);
+    return PolledConnection.dial(this.#addon, target, onConnect);
   }
 
   /**

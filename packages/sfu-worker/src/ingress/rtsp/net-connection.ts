@@ -8,6 +8,8 @@ import {
   NOT_READ,
   readBuffer,
 } from './byte-connection.ts';
+import { allowedLookup, type DialTarget, isRefusedLiteral, NOT_ALLOWED } from './dial-target.ts';
+import { certificateFault, dialTls } from './dial-tls.ts';
 
 /** A connection over a socket of Node. */
 export class NetConnection implements ByteConnection {
@@ -21,14 +23,26 @@ export class NetConnection implements ByteConnection {
   private constructor() {}
 
   /** Connects; `onConnect` says when. A failure comes as `onClose`. */
-  static dial(host: string, port: number, onConnect: () => void): NetConnection {
+  static dial(target: DialTarget, onConnect: () => void): NetConnection {
     const connection = new NetConnection();
-    const socket = connect({ host, port, onread: connection.#onRead(), noDelay: true, keepAlive: true });
-    socket.once('connect', () => {
+    if (isRefusedLiteral(target)) {
+      setImmediate(() => connection.#end(NOT_ALLOWED));
+      return connection;
+    }
+    const { host, port, tls } = target;
+    const options = { host, port, lookup: allowedLookup(target), noDelay: true, keepAlive: true };
+    const socket = tls === undefined ? connect({ ...options, onread: connection.#onRead() }) : dialTls(options);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       if (connection.#isClosed) return;
+      const fault = tls === undefined ? undefined : certificateFault(socket, tls.fingerprint);
+      if (fault !== undefined) {
+        socket.destroy(new Error(fault));
+        return;
+      }
       connection.#learnAddresses(socket);
       onConnect();
     });
+    if (tls !== undefined) connection.#readFrom(socket);
     connection.#attach(socket);
     return connection;
   }
@@ -36,9 +50,7 @@ export class NetConnection implements ByteConnection {
   /** Over a socket that someone else accepted; it reads into buffers of its own. */
   static over(socket: Socket): NetConnection {
     const connection = new NetConnection();
-    socket.on('data', (bytes: Buffer) => {
-      if (!connection.#isClosed) connection.onBytes(bytes, 0, bytes.length);
-    });
+    connection.#readFrom(socket);
     connection.#attach(socket);
     connection.#learnAddresses(socket);
     return connection;
@@ -71,6 +83,18 @@ export class NetConnection implements ByteConnection {
     socket.destroySoon();
   }
 
+  #readFrom(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      if (!this.#isClosed) this.onBytes(bytes, 0, bytes.length);
+    });
+  }
+
+  #end(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.onClose(reason);
+  }
+
   #onRead() {
     const buffer = readBuffer();
     return {
@@ -88,11 +112,7 @@ export class NetConnection implements ByteConnection {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       reason = describeFailure(error);
     });
-    socket.on('close', () => {
-      if (this.#isClosed) return;
-      this.#isClosed = true;
-      this.onClose(reason);
-    });
+    socket.on('close', () => this.#end(reason));
   }
 
   #learnAddresses(socket: Socket): void {

@@ -13,6 +13,8 @@ import {
   readBuffer,
 } from './byte-connection.ts';
 
+import { allowedLookup, type DialTarget, isRefusedLiteral, NOT_ALLOWED } from './dial-target.ts';
+
 /** What of the addon is needed. */
 export type StreamAddon = Pick<NativeAddon, 'StreamSocket' | 'duplicateDescriptor'>;
 
@@ -42,9 +44,14 @@ export class PolledConnection implements ByteConnection {
   }
 
   /** Connects; `onConnect` says when. A failure comes as `onClose`. */
-  static dial(addon: StreamAddon, host: string, port: number, onConnect: () => void): PolledConnection {
+  static dial(addon: StreamAddon, target: DialTarget, onConnect: () => void): PolledConnection {
     const connection = new PolledConnection(addon);
-    const socket = connect({ host, port, noDelay: true, keepAlive: true });
+    if (isRefusedLiteral(target)) {
+      connection.#endSoon(NOT_ALLOWED);
+      return connection;
+    }
+    const { host, port } = target;
+    const socket = connect({ host, port, lookup: allowedLookup(target), noDelay: true, keepAlive: true });
     connection.#dialling = socket;
     let reason = ENDED_BY_PEER;
     socket.once('connect', () => {

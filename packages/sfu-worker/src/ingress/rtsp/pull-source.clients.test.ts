@@ -1,15 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer as createTlsServer, type Server } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { hasCamera, startCamera } from '../../../test/rtsp/camera.ts';
 import { FakeInlet, FakeLog, guardFor, missing } from '../../../test/rtsp/fake-inlet.ts';
+import { makeCertificate } from '../../session/dtls/certificate.ts';
 import { type RtspPullOptions, RtspPullSource } from './pull-source.ts';
 import { UdpPairs } from './udp-pairs.ts';
 
 const children: ChildProcess[] = [];
 const sources: RtspPullSource[] = [];
+const servers: Server[] = [];
 afterEach(() => {
   for (const source of sources.splice(0)) source.close('test over');
+  for (const server of servers.splice(0)) server.close();
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
@@ -26,6 +32,7 @@ function pull(url: string, options: Partial<RtspPullOptions> = {}) {
   const source = new RtspPullSource({
     url,
     transport: 'automatic',
+    allows: () => true,
     inlet,
     udpPairs: new UdpPairs(),
     log,
@@ -41,6 +48,43 @@ function pull(url: string, options: Partial<RtspPullOptions> = {}) {
   source.start();
   return { inlet, log, states, source };
 }
+
+/** TLS in front of a camera, as one has it that speaks RTSPS. */
+async function secured(cameraPort: number): Promise<{ port: number; fingerprint: string }> {
+  const { certPem, keyPem } = await makeCertificate();
+  const server = createTlsServer({ cert: certPem, key: keyPem }, (socket) => {
+    const camera = connect(cameraPort, '127.0.0.1');
+    socket.on('error', () => camera.destroy()).on('close', () => camera.destroy());
+    camera.on('error', () => socket.destroy());
+    socket.pipe(camera).pipe(socket);
+  }).on('tlsClientError', () => undefined);
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const fingerprint = new X509Certificate(certPem).fingerprint256.replaceAll(':', '').toLowerCase();
+  // listen() on a TCP port gives an AddressInfo
+  return { port: (server.address() as AddressInfo).port, fingerprint };
+}
+
+describe.skipIf(!hasCamera)('a camera that speaks RTSPS', () => {
+  test('is pulled when its certificate is the one that is pinned, by TCP alone', async () => {
+    const { port, fingerprint } = await secured((await camera()).port);
+    const { inlet, log } = pull(`rtsps://127.0.0.1:${port}/cam`, { fingerprint, transport: 'automatic' });
+    await inlet.until(() => (inlet.tracks[0]?.packets ?? 0) > 40);
+    expect(log.lines).toMatchObject([{ message: 'rtsp source live', fields: { transport: 'tcp' } }]);
+  });
+
+  test('is refused otherwise, and its certificate is named so that it can be pinned', async () => {
+    const { port, fingerprint } = await secured((await camera()).port);
+    const unpinned = pull(`rtsps://127.0.0.1:${port}/cam`);
+    const wrong = pull(`rtsps://127.0.0.1:${port}/cam`, { fingerprint: 'ab'.repeat(32) });
+    await unpinned.inlet.until(() => unpinned.states.some((state) => state.startsWith('waiting')));
+    await wrong.inlet.until(() => wrong.states.some((state) => state.startsWith('waiting')));
+    expect(unpinned.states[1]).toContain(`sourceFingerprint: ${fingerprint}`);
+    expect(wrong.states[1]).toBe('waiting: the certificate is not the one of sourceFingerprint');
+    expect([unpinned.inlet.sources, wrong.inlet.sources]).toEqual([[], []]);
+  });
+});
 
 describe.skipIf(!hasCamera)('a camera played by GStreamer', () => {
   test('is pulled over TCP with digest, video and audio, and told goodbye', async () => {

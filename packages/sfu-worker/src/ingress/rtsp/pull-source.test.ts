@@ -27,7 +27,8 @@ function start(script: Script = {}, options: Partial<RtspPullOptions> = {}) {
     readTimeoutMs: 10_000,
     schedule: timers.schedule,
     random: () => 0.5,
-    dial: (host, port, onConnect) => {
+    allows: () => true,
+    dial: ({ host, port }, onConnect) => {
       expect([host, port]).toEqual(['192.0.2.1', 554]);
       const dialled = new FakeCamera(script);
       cameras.push(dialled);

@@ -3,6 +3,7 @@ import type { StreamInlet } from '../../forward/ingest.ts';
 import type { Guard, Guarded } from '../../guard.ts';
 import type { WorkerLog } from '../../log.ts';
 import type { ByteConnection } from './byte-connection.ts';
+import type { DialTarget } from './dial-target.ts';
 import { NetConnection } from './net-connection.ts';
 import { PullSession } from './pull-session.ts';
 import { type Schedule, systemSchedule } from './schedule.ts';
@@ -18,8 +19,11 @@ const CHECKS = 4;
 export type RtspPullState = 'connecting' | 'live' | 'waiting' | 'closed';
 
 export type RtspPullOptions = {
-  /** `rtsp://` URL, credentials included. */
+  /** `rtsp://` or `rtsps://` URL, credentials included. */
   readonly url: string;
+  /** As in `DialTarget`. */
+  readonly fingerprint?: string;
+  readonly allows: (address: string) => boolean;
   /** `automatic` asks for TCP, and for UDP when the camera refuses that. */
   readonly transport: 'automatic' | 'tcp' | 'udp';
   readonly inlet: StreamInlet;
@@ -33,7 +37,7 @@ export type RtspPullOptions = {
   readonly schedule?: Schedule;
   /** 0 <= x < 1 */
   readonly random?: () => number;
-  readonly dial?: (host: string, port: number, onConnect: () => void) => ByteConnection;
+  readonly dial?: (target: DialTarget, onConnect: () => void) => ByteConnection;
 };
 
 /** A camera that is pulled for as long as this lives: it is dialled again, ever more slowly, whenever it is lost. */
@@ -80,12 +84,12 @@ export class RtspPullSource {
   }
 
   #connect(): void {
-    const { readTimeoutMs, guard, dial = NetConnection.dial } = this.#options;
+    const { readTimeoutMs, guard, allows, fingerprint = '', dial = NetConnection.dial } = this.#options;
+    const { host, port, isSecure } = this.#url;
     this.#become('connecting', undefined);
     this.#arm(readTimeoutMs, () => this.#fail('the camera did not answer in time'));
-    const connection = dial(this.#url.host, this.#url.port, () =>
-      guard.run(this.#guarded, () => this.#converse(connection)),
-    );
+    const target: DialTarget = { host, port, allows, ...(isSecure ? { tls: { fingerprint } } : {}) };
+    const connection = dial(target, () => guard.run(this.#guarded, () => this.#converse(connection)));
     this.#connection = connection;
     connection.onClose = (reason) => guard.run(this.#guarded, () => this.#fail(reason));
   }
@@ -97,7 +101,8 @@ export class RtspPullSource {
     const session = new PullSession({
       connection,
       uri,
-      transports: transport === 'automatic' ? ['tcp', 'udp'] : [transport],
+      // Media by UDP would leave the encrypted connection.
+      transports: this.#url.isSecure ? ['tcp'] : transport === 'automatic' ? ['tcp', 'udp'] : [transport],
       auth: user === undefined ? undefined : new RtspClientAuth(user, password ?? ''),
       udpPairs,
       open: (description) =>
