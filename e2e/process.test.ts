@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { Agent, get } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -133,6 +134,48 @@ test('SIGHUP takes over paths that changed, leaves the others alone, and a fault
   expect(output.err).toContain('shardcast.yml:3');
   expect(await path('new')).toMatchObject({ online: true });
   expect(await path('kept')).toMatchObject({ online: true, onlineTime });
+  child.kill('SIGTERM');
+  expect(await exit).toBe(0);
+});
+
+// Threat 26.
+test('without file descriptors to spare, strangers are told to come later, and what is established goes on', async () => {
+  writeFileSync(join(directory, 'shardcast.yml'), `paths: {cam: {source: "file:${CLIP}"}}\n`);
+  const command = `ulimit -n 256 && exec ${process.execPath} ${MAIN} ${FREE_PORTS.join(' ')} --workers=1`;
+  const child = spawn('/bin/sh', ['-c', command], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  let out = '';
+  const exit = once(child, 'close').then(([code]) => code as number | null);
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    out += chunk;
+    if (out.includes('shardcast ready')) break;
+  }
+  child.stdout.resume();
+  child.stderr.resume();
+  const web = new URL(/http:\/\/localhost:\d+/.exec(out)?.[0] ?? '');
+  const established = new Agent({ keepAlive: true, maxSockets: 1 });
+  const health = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      get({ host: '127.0.0.1', port: web.port, path: '/healthz', agent: established }, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode));
+      }).on('error', reject);
+    });
+  expect(await health()).toBe(200);
+
+  const answers: string[] = [];
+  const crowd = Array.from({ length: 300 }, () => {
+    const socket = connect(Number(web.port), '127.0.0.1');
+    socket.on('error', () => undefined).on('data', (bytes) => answers.push(bytes.toString()));
+    return socket;
+  });
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(50), WAIT);
+  expect(new Set(answers.map((answer) => answer.split('\r\n').slice(0, 2).join()))).toEqual(
+    new Set(['HTTP/1.1 503 Service Unavailable,Retry-After: 5']),
+  );
+  expect(await health()).toBe(200);
+  for (const socket of crowd) socket.destroy();
+  await vi.waitFor(async () => expect((await fetch(new URL('/healthz', web))).status).toBe(200), WAIT);
+  established.destroy();
   child.kill('SIGTERM');
   expect(await exit).toBe(0);
 });

@@ -8,6 +8,7 @@ import type { Capacity } from './capacity/capacity.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import { loadDashboard } from './dashboard/files.ts';
 import { dashboard } from './dashboard/routes.ts';
+import { DescriptorBudget } from './host/descriptor-budget.ts';
 import { createApp } from './http/app.ts';
 import type { ProcessState } from './http/health.ts';
 import { countRejection } from './http/problem.ts';
@@ -58,6 +59,7 @@ export class Doors {
   /** What any stranger can make us say. */
   readonly #doorLog: LineLog;
   readonly #metrics: Metrics;
+  readonly #descriptors: DescriptorBudget;
   readonly #profiler: Profiler;
   readonly #certificates = new Map<string, CertificateFiles>();
   readonly #closers: (() => Promise<void> | void)[] = [];
@@ -78,6 +80,7 @@ export class Doors {
   private constructor(options: DoorsOptions) {
     const { pool, manager, observer, alarms, capacity, log, clock } = options;
     this.#options = options;
+    this.#descriptors = new DescriptorBudget({ clock });
     this.#doorLog = new LimitedLog(log, { perSecond: 5, clock });
     this.#profiler = new Profiler({
       threads: profiledThreads(() => pool.shards),
@@ -152,7 +155,8 @@ export class Doors {
     const certificate = config[`${name}Encryption`]
       ? this.#certificate(config[`${name}ServerKey`], config[`${name}ServerCert`])
       : undefined;
-    const door = await listenHttp(app, listenAddress(config[`${name}Address`]), this.#doorLog, { certificate });
+    const admits = () => this.#descriptors.admits();
+    const door = await listenHttp(app, listenAddress(config[`${name}Address`]), this.#doorLog, { certificate, admits });
     this.#closers.push(() => door.close());
     return door;
   }
@@ -262,6 +266,7 @@ export class Doors {
         },
       },
       certificate,
+      admits: () => this.#descriptors.admits(),
       duplicate: descriptorDuplicator(config),
       log,
     });

@@ -110,6 +110,8 @@ export class ShardcastServer {
         connectingPerClient: config.maxConnectingPerClient,
         connectingPerWorker: config.maxConnectingPerWorker,
         publishersPerClient: config.maxPublishersPerClient,
+        readersPerClient: config.maxReadersPerClient,
+        sessions: config.maxSessions,
       },
     });
     const authoriser = await Authoriser.create(config, { log: new LimitedLog(log, { perSecond: 5, clock }), clock });

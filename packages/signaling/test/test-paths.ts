@@ -11,7 +11,13 @@ export const CAMERA: SourceSpec = { type: 'rtsp', url: 'rtsp://camera/1', transp
 export const GRACE_MS = 10_000;
 export const HOLD_MS = 2000;
 
-export const NO_LIMITS: AdmissionLimits = { connectingPerClient: 0, connectingPerWorker: 0, publishersPerClient: 0 };
+export const NO_LIMITS: AdmissionLimits = {
+  connectingPerClient: 0,
+  connectingPerWorker: 0,
+  publishersPerClient: 0,
+  readersPerClient: 0,
+  sessions: 0,
+};
 
 /** Somebody at that address, who may stay. */
 export function from(remoteAddr: string): Caller {

@@ -189,6 +189,12 @@ export const ConfigSchema = z
     maxConnectingPerWorker: whole(0, 100_000)
       .prefault(512)
       .describe('The same for all clients of a worker together, this host included; 0 is no limit.'),
+    maxReadersPerClient: whole(0, 100_000)
+      .prefault(1024)
+      .describe('Viewers of one client address, counted as above; 0 is no limit.'),
+    maxSessions: whole(0, 10_000_000)
+      .prefault(0)
+      .describe('Viewers and publishers of all clients together; 0 is what the workers have room for, 4,096 each.'),
     maxPublishersPerClient: whole(0, 100_000)
       .prefault(256)
       .describe('WHIP and RTSP publishers of one client address, counted as above; 0 is no limit.'),

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { formatAddress, type ListenAddress, ShardcastError } from '@shardcast/shared';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { CertificateFiles } from '../tls/certificate-files.ts';
@@ -17,11 +18,20 @@ const LIMITS: RequestLimits = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 5_000;
+const BUSY = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Retry-After: 5',
+  'Connection: close',
+  'Content-Length: 0',
+  '\r\n',
+].join('\r\n');
 
 export type HttpDoorOptions = {
   readonly limits?: RequestLimits;
   /** HTTPS with it. */
   readonly certificate?: CertificateFiles | undefined;
+  /** Whether a connection may stay. */
+  readonly admits?: () => boolean;
 };
 
 /** A listening HTTP server. */
@@ -42,7 +52,7 @@ export async function listenHttp(
   listener: RequestListener,
   { host, port }: ListenAddress,
   log: Pick<LineLog, 'error'>,
-  { limits = LIMITS, certificate }: HttpDoorOptions = {},
+  { limits = LIMITS, certificate, admits }: HttpDoorOptions = {},
 ): Promise<HttpDoor> {
   const options = {
     headersTimeout: limits.headersMs,
@@ -57,6 +67,8 @@ export async function listenHttp(
       : createSecureServer({ ...options, ...TLS, ...certificate.pair }, listener);
   if (server instanceof SecureServer) certificate?.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
   server.maxHeadersCount = MAX_HEADERS;
+  if (admits !== undefined)
+    server.prependListener('connection', (socket) => admits() || turnAway(socket, certificate !== undefined));
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause: NodeJS.ErrnoException): void => {
       const reason = cause.code === 'EADDRINUSE' ? 'the address is in use' : (cause.code ?? cause.message);
@@ -86,4 +98,11 @@ export async function listenHttp(
       return closing;
     },
   };
+}
+
+/** No descriptor is left for it. Within TLS nothing can be said. */
+function turnAway(socket: Socket, isEncrypted: boolean): void {
+  socket.on('error', () => undefined);
+  if (!isEncrypted) socket.write(BUSY);
+  socket.destroySoon();
 }

@@ -29,6 +29,23 @@ async function pushRtsp(path: string, remoteAddr: string): Promise<void> {
   }
 }
 
+describe('sessions', () => {
+  test('of one client are limited, and of all clients together', async () => {
+    t = new TestPaths({ limits: { ...NO_LIMITS, readersPerClient: 2, sessions: 4 } });
+    await t.live('cam');
+    const first = await t.manager.subscribe('cam', 'offer', from('203.0.113.1'));
+    await t.manager.subscribe('cam', 'offer', from('203.0.113.1'));
+    await expect(t.manager.subscribe('cam', 'offer', from('203.0.113.1'))).rejects.toEqual(code('CLIENT_OVER_LIMIT'));
+    await t.manager.subscribe('cam', 'offer', from('203.0.113.2'));
+    for (const who of ['203.0.113.3', '127.0.0.1'])
+      await expect(t.manager.subscribe('cam', 'offer', from(who))).rejects.toEqual(code('TOO_MANY_SESSIONS'));
+    await expect(t.manager.publish('new', 'offer', from('203.0.113.3'))).rejects.toEqual(code('TOO_MANY_SESSIONS'));
+    await expect(pushRtsp('new', '203.0.113.3')).rejects.toEqual(code('TOO_MANY_SESSIONS'));
+    t.home('cam').endSession(first.session);
+    await t.manager.subscribe('cam', 'offer', from('203.0.113.1'));
+  });
+});
+
 describe('sessions that are not connected yet', () => {
   test('of one client are limited, whatever they are for, and those of others are not', async () => {
     t = new TestPaths({ limits: { ...NO_LIMITS, connectingPerClient: 3 } });

@@ -12,6 +12,9 @@ export type AdmissionLimits = {
   readonly connectingPerWorker: number;
   /** WHIP and RTSP publishers of a client. */
   readonly publishersPerClient: number;
+  readonly readersPerClient: number;
+  /** Of all clients, this host included. */
+  readonly sessions: number;
 };
 
 export type AdmissionOptions = {
@@ -55,7 +58,7 @@ export class Admission {
 
   /**
    * The worker says who of several connecting publishers is first, and ends one that is taken over.
-   * @throws ShardcastError what `path` does, CLIENT_OVER_LIMIT and PUBLISHER_EXISTS
+   * @throws ShardcastError what `path` does, CLIENT_OVER_LIMIT, TOO_MANY_SESSIONS and PUBLISHER_EXISTS
    */
   publisher(kind: 'whip' | 'rtsp-push', path: string, remoteAddr: string): PathState {
     const { streams, sessions, limits, clock } = this.#options;
@@ -66,6 +69,7 @@ export class Admission {
     if (!rule.overridePublisher && streams.get(path)?.state === 'online') {
       throw new ShardcastError('PUBLISHER_EXISTS', `someone is already publishing to "${path}"`);
     }
+    this.#room();
     const client = clientKey(remoteAddr);
     if (client !== undefined && isReached(limits.publishersPerClient, sessions.publishersOf(client))) {
       throw new ShardcastError('CLIENT_OVER_LIMIT', `${limits.publishersPerClient} publishers come from there already`);
@@ -86,7 +90,13 @@ export class Admission {
     if (rule.maxReaders > 0 && this.#options.sessions.readersOf(path) >= rule.maxReaders) {
       throw new ShardcastError('TOO_MANY_SESSIONS', `"${path}" has its ${rule.maxReaders} readers`);
     }
-    this.#newcomer(clientKey(remoteAddr));
+    this.#room();
+    const { limits, sessions } = this.#options;
+    const client = clientKey(remoteAddr);
+    if (client !== undefined && isReached(limits.readersPerClient, sessions.readersFrom(client))) {
+      throw new ShardcastError('CLIENT_OVER_LIMIT', `${limits.readersPerClient} viewers watch from there already`);
+    }
+    this.#newcomer(client);
     return state;
   }
 
@@ -95,6 +105,13 @@ export class Admission {
     const { limits, sessions } = this.#options;
     if (isReached(limits.connectingPerWorker, sessions.connectingOn(worker))) {
       throw new ShardcastError('TOO_MANY_CONNECTING', 'too many sessions are connecting now');
+    }
+  }
+
+  #room(): void {
+    const { limits, sessions } = this.#options;
+    if (isReached(limits.sessions, sessions.count)) {
+      throw new ShardcastError('TOO_MANY_SESSIONS', `the server has its ${limits.sessions} sessions`);
     }
   }
 

@@ -41,6 +41,7 @@ export class SessionRegistry {
   readonly #connectingOf = new Tally<string>();
   readonly #connectingOn = new Tally<number>();
   readonly #publishersOf = new Tally<string>();
+  readonly #readersFrom = new Tally<string>();
 
   constructor(workers: number) {
     this.#slots = Array.from({ length: workers }, () => new Slots(MAX_SESSIONS));
@@ -75,7 +76,7 @@ export class SessionRegistry {
       this.#connectingOn.add(worker);
       if (entry.client !== undefined) this.#connectingOf.add(entry.client);
     }
-    if (kind !== 'whep' && entry.client !== undefined) this.#publishersOf.add(entry.client);
+    if (entry.client !== undefined) this.#tallyOf(kind).add(entry.client);
     return entry;
   }
 
@@ -99,6 +100,16 @@ export class SessionRegistry {
   /** Publishers of a client, WHIP and RTSP. */
   publishersOf(client: string): number {
     return this.#publishersOf.of(client);
+  }
+
+  /** Viewers of a client. */
+  readersFrom(client: string): number {
+    return this.#readersFrom.of(client);
+  }
+
+  /** Of all clients. */
+  get count(): number {
+    return this.#sessions.size;
   }
 
   get(session: string): SessionEntry | undefined {
@@ -131,8 +142,12 @@ export class SessionRegistry {
     if (siblings?.size === 0) this.#byPath.delete(entry.path);
     this.#slots[entry.worker]?.release(entry.slot);
     this.#notHalfOpen(entry);
-    if (entry.kind !== 'whep' && entry.client !== undefined) this.#publishersOf.remove(entry.client);
+    if (entry.client !== undefined) this.#tallyOf(entry.kind).remove(entry.client);
     return entry;
+  }
+
+  #tallyOf(kind: SessionInfo['kind']): Tally<string> {
+    return kind === 'whep' ? this.#readersFrom : this.#publishersOf;
   }
 
   /** The worker is gone and its sessions with it. */

@@ -31,7 +31,13 @@ test('a source that cannot be had shows why, until it is there, and no event say
     clock: () => 0,
     startHoldMs: 1,
     publisherGraceMs: 1,
-    limits: { connectingPerClient: 0, connectingPerWorker: 0, publishersPerClient: 0 },
+    limits: {
+      connectingPerClient: 0,
+      connectingPerWorker: 0,
+      publishersPerClient: 0,
+      readersPerClient: 0,
+      sessions: 0,
+    },
   });
   const events: PathEvent[] = [];
   manager.onPathEvent((event) => events.push(event));

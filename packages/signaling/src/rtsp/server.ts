@@ -31,6 +31,8 @@ export type RtspServerOptions = {
   readonly certificate?: CertificateFiles | undefined;
   /** With it sockets are handed over; without it their bytes are relayed. */
   readonly duplicate?: DuplicateDescriptor | undefined;
+  /** Whether a connection may stay. */
+  readonly admits?: () => boolean;
   readonly log: LineLog;
   readonly headerTimeoutMs?: number;
   /** Connections that have not announced yet; more are turned away. */
@@ -99,8 +101,10 @@ export class RtspServer {
 
   #accept(socket: Socket): void {
     const { maxPending = MAX_PENDING, headerTimeoutMs = HEADER_TIMEOUT_MS, media } = this.#options;
-    if (this.#pending >= maxPending) {
-      this.#log.info({ status: 503 }, 'rtsp connection turned away: too many are waiting');
+    const isFull = this.#options.admits?.() === false;
+    if (isFull || this.#pending >= maxPending) {
+      const why = isFull ? 'no file descriptor is left' : 'too many are waiting';
+      this.#log.info({ status: 503 }, `rtsp connection turned away: ${why}`);
       socket.on('error', () => undefined);
       socket.write(writeResponse({ status: 503, reason: RTSP_REASONS[503] ?? '', headers: [['retry-after', '1']] }));
       endSoon(socket);
