@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useFeed } from './api/feed.ts';
 import { feeds } from './api/feeds.ts';
 import { duration } from './format.ts';
+import { ChangePreview } from './pages/change-preview.tsx';
 import { GROUPS, PAGES } from './pages.ts';
 import { linkTo, route } from './router.ts';
 import { Confirm } from './ui/confirm.tsx';
@@ -45,6 +46,7 @@ export function App() {
         )}
       </main>
       <Confirm />
+      <ChangePreview />
       <Toasts />
     </div>
   );

@@ -18,7 +18,12 @@ test('figures are given in units that keep them short', () => {
     '20.5 %',
     '100 %',
   ]);
-  expect([cores(0), cores(0.004), cores(1.4)]).toEqual(['0 mcores', '4.00 mcores', '1.40 cores']);
+  expect([cores(0), cores(0.004), cores(0.99999), cores(1.4)]).toEqual([
+    '0 mcores',
+    '4.00 mcores',
+    '1.00 cores',
+    '1.40 cores',
+  ]);
   expect([seconds(0.0021), seconds(3), seconds(75)]).toEqual(['2.10 ms', '3.00 s', '1 min 15 s']);
   expect([duration(0), duration(59), duration(3_600), duration(90_061)]).toEqual(['0 s', '59 s', '1 h', '1 d 1 h']);
   expect(count(1234567)).toBe('1,234,567');

@@ -29,7 +29,7 @@ export function percent(value: number | null | undefined): string {
 /** `0.25 cores`, `12 mcores` */
 export function cores(value: number | null | undefined): string {
   if (!isKnown(value)) return UNKNOWN;
-  if (value >= 1) return `${digits(value)} cores`;
+  if (value >= 0.9995) return `${digits(value)} cores`;
   return `${digits(value * 1000)} mcores`;
 }
 

@@ -1,4 +1,8 @@
 import type { ComponentType } from 'preact';
+import { AlarmsPage } from './pages/alarms.tsx';
+import { CapacityPage } from './pages/capacity.tsx';
+import { ConfigurationPage } from './pages/configuration.tsx';
+import { LogPage } from './pages/log.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { SessionsPage } from './pages/sessions.tsx';
 import { StreamsPage } from './pages/streams.tsx';
@@ -18,6 +22,10 @@ export const PAGES: readonly PageEntry[] = [
   { id: 'streams', title: 'Streams', icon: 'streams', component: StreamsPage },
   { id: 'sessions', title: 'Sessions', icon: 'sessions', component: SessionsPage },
   { id: 'workers', title: 'Workers', icon: 'workers', component: WorkersPage },
+  { id: 'alarms', title: 'Alarms', icon: 'alarms', component: AlarmsPage },
+  { id: 'capacity', title: 'Capacity', icon: 'capacity', component: CapacityPage },
+  { id: 'configuration', title: 'Configuration', icon: 'configuration', component: ConfigurationPage },
+  { id: 'log', title: 'Log', icon: 'log', component: LogPage },
 ];
 
 /** What stands together. */

@@ -3,7 +3,7 @@ import { useFeed } from '../api/feed.ts';
 import { feeds } from '../api/feeds.ts';
 import type { AlarmRule, History, Overview, Stream } from '../api/shapes.ts';
 import { Chart, type ChartColour, type ChartSeries } from '../chart/chart.tsx';
-import { bitrate, bytes, cores, count, duration, inUnit, percent, seconds, since } from '../format.ts';
+import { bitrate, bytes, count, duration, inUnit, percent, seconds, since } from '../format.ts';
 import { linkTo, route, setQuery } from '../router.ts';
 import { Badge, Card, Dot, Empty, PageHead, Segments, Stat, type Tone, Waiting } from '../ui/parts.tsx';
 import { useHistory } from './history.ts';
@@ -51,7 +51,7 @@ function Figures({ overview }: { readonly overview: Overview }) {
   const { limits, alarms, cpuRatio, lossRatio, rssBytes } = overview;
   return (
     <dl class="stats" aria-label="Now">
-      <Stat label="Streams" value={count(overview.streams)} detail={`online, of ${count(overview.paths)} paths`} />
+      <Stat label="Streams" value={count(overview.streams)} detail={`of ${count(overview.paths)} paths`} />
       <Stat label="Viewers" value={count(overview.viewers)} detail={`${count(overview.sessions)} sessions`} />
       <Stat label="In" value={bitrate(overview.inboundBitrate)} detail="from sources" />
       <Stat
@@ -62,16 +62,11 @@ function Figures({ overview }: { readonly overview: Overview }) {
       <Stat
         label="CPU"
         value={percent(cpuRatio)}
-        detail={`${cores(overview.cpuCores)} of ${limits.cores}`}
+        detail={`of ${limits.cores} ${limits.cores === 1 ? 'core' : 'cores'}`}
         tone={toneAt(cpuRatio, 0.7, 0.9)}
       />
       <Stat label="Memory" value={bytes(rssBytes)} detail={`of ${bytes(limits.memoryBytes)}`} />
-      <Stat
-        label="Loss"
-        value={percent(lossRatio)}
-        detail="from sources to here"
-        tone={toneAt(lossRatio, 0.001, 0.01)}
-      />
+      <Stat label="Loss" value={percent(lossRatio)} detail="from sources" tone={toneAt(lossRatio, 0.001, 0.01)} />
       <Stat
         label="Alarms"
         value={count(alarms.firing)}
