@@ -41,7 +41,7 @@ async function open(hash: string): Promise<Opened> {
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
   page.on('console', (message) => {
     // A player asks after its session, and ends it, also when the server has ended it already.
-    const isGoodbye = /404/.test(message.text()) && message.location().url.includes('/whep/');
+    const isGoodbye = message.text().includes('404') && message.location().url.includes('/whep/');
     if (message.type() === 'error' && !isGoodbye) faults.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on('request', (request) => {
