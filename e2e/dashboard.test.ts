@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser as Chromium, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readProfile } from './support/pprof-reader.ts';
 import { TestServer, until } from './support/server.ts';
 
 /** 500 configured paths without a publisher, and three live streams. */
@@ -65,6 +66,7 @@ const PAGES: readonly (readonly [hash: string, ready: string])[] = [
   ['#/configuration?section=paths', 'tr.row'],
   ['#/configuration/live/a', '.settings li'],
   ['#/log', 'tr.row'],
+  ['#/profiler', '.empty'],
 ];
 
 test('opens with 500 streams in under two seconds, and draws only the rows in view', async () => {
@@ -192,3 +194,46 @@ test('the log tail shows what happens, as it happens', async () => {
   await page.getByRole('dialog').getByText('"msg": "every worker is up"').waitFor();
   await page.context().close();
 });
+
+test('one click takes a profile and shows it as a flame graph; two are compared, and the file is kept', async () => {
+  const { page, faults } = await open('#/profiler');
+  await page.getByLabel('Seconds').selectOption('2');
+  const take = page.getByRole('button', { name: 'Take profile' });
+  const graph = page.locator('canvas');
+  await take.click();
+  await graph.waitFor({ timeout: 15_000 });
+  expect(Number(await graph.getAttribute('data-frames'))).toBeGreaterThan(5);
+  expect(await coloursOf(page)).toBeGreaterThan(3);
+  await page.waitForSelector('tr.row td.function');
+
+  await graph.focus();
+  for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await page.keyboard.press(key);
+  expect(await page.locator('.flame-info strong').textContent()).not.toBe('all');
+  await page.evaluate(axe);
+  expect(await violations(page)).toEqual([]);
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download for pprof' }).click(),
+  ]);
+  const file = readProfile(readFileSync(await download.path()));
+  expect(file.types.at(-1)).toBe('cpu/nanoseconds');
+
+  await take.click();
+  await page.getByLabel('Compare with').locator('option').nth(1).waitFor({ state: 'attached', timeout: 15_000 });
+  await page.getByLabel('Compare with').selectOption({ index: 1 });
+  await page.waitForSelector('text=more than before');
+  expect(faults).toEqual([]);
+  await page.context().close();
+});
+
+/** How many different colours the canvas has. */
+function coloursOf(page: Page): Promise<number> {
+  return page.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
+    const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+    const found = new Set<number>();
+    for (let i = 0; i < data.length; i += 4)
+      found.add(((data[i] ?? 0) << 16) | ((data[i + 1] ?? 0) << 8) | (data[i + 2] ?? 0));
+    return found.size;
+  });
+}

@@ -4,6 +4,7 @@ import { CapacityPage } from './pages/capacity.tsx';
 import { ConfigurationPage } from './pages/configuration.tsx';
 import { LogPage } from './pages/log.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { ProfilerPage } from './pages/profiler.tsx';
 import { SessionsPage } from './pages/sessions.tsx';
 import { StreamsPage } from './pages/streams.tsx';
 import { WorkersPage } from './pages/workers.tsx';
@@ -26,6 +27,7 @@ export const PAGES: readonly PageEntry[] = [
   { id: 'capacity', title: 'Capacity', icon: 'capacity', component: CapacityPage },
   { id: 'configuration', title: 'Configuration', icon: 'configuration', component: ConfigurationPage },
   { id: 'log', title: 'Log', icon: 'log', component: LogPage },
+  { id: 'profiler', title: 'Profiler', icon: 'profiler', component: ProfilerPage },
 ];
 
 /** What stands together. */
