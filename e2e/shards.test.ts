@@ -15,6 +15,10 @@ const RECOVERY_MS = 10_000;
 /** So many that no placement puts them all on one of two workers. */
 const CAMERAS = 4;
 
+/** What SIGUSR2 does to the server's main thread. */
+const BLOCKABLE = new URL('support/blockable.mjs', import.meta.url);
+const BLOCKED_MS = 2000;
+
 let server: TestServer;
 let browser: Browser;
 let cameras: RtspCamera[] = [];
@@ -22,7 +26,7 @@ let cameras: RtspCamera[] = [];
 beforeAll(async () => {
   cameras = await Promise.all(Array.from({ length: CAMERAS }, () => RtspCamera.start({ fps: FPS })));
   const paths = cameras.map((camera, index) => `  cam${index}:\n    source: ${camera.url()}\n`);
-  server = await TestServer.start({ config: `paths:\n${paths.join('')}`, flags: { workers: '2' } });
+  server = await TestServer.start({ config: `paths:\n${paths.join('')}`, flags: { workers: '2' }, preload: BLOCKABLE });
   browser = await Browser.launch();
 });
 afterAll(async () => {
@@ -87,4 +91,32 @@ test('a worker that is killed costs its own viewers a reconnect, and the other w
   for (const { online } of await server.paths()) expect(online).toBe(true);
   await lostPage.close();
   await keptPage.close();
+});
+
+// Threat 25.
+test('a main thread that stands still for two seconds costs no viewer a packet', async () => {
+  for (const name of ['cam0', 'cam1']) await server.online(name);
+  const pages = await Promise.all(['cam0', 'cam1'].map((name) => browser.open(`${server.web}/${name}`)));
+  const before = await Promise.all(pages.map((page) => movingPicture(page)));
+
+  const beganMs = performance.now();
+  process.kill(server.pid, 'SIGUSR2');
+  const answered = await fetch(`${server.web}/healthz`);
+  const blockedMs = performance.now() - beganMs;
+  expect([answered.status, blockedMs > 0.9 * BLOCKED_MS]).toEqual([200, true]);
+  expect(blockedMs).toBeLessThan(BLOCKED_MS + 1000);
+
+  const after = await Promise.all(pages.map((page) => inboundVideo(page)));
+  const seconds = (performance.now() - beganMs) / 1000;
+  for (const [index, video] of after.entries()) {
+    const earlier = before[index];
+    expect(video?.packetsLost).toBe(0);
+    expect((video?.freezeSeconds ?? 0) - (earlier?.freezeSeconds ?? 0)).toBeLessThan(NOTICEABLE_FREEZE_SECONDS);
+    expect((video?.framesDecoded ?? 0) - (earlier?.framesDecoded ?? 0)).toBeGreaterThan(0.8 * FPS * seconds - 5);
+  }
+  expect((await server.workers()).map(({ state }) => state)).toEqual(['up', 'up']);
+  for (const page of pages) {
+    expect(await connectionsMade(page)).toBe(1);
+    await page.close();
+  }
 });

@@ -7,6 +7,9 @@ const CHECKS = [
   ['format and lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '.', '--error-on-warnings'],
   ['types of sources and tests', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'],
   ['import rules', 'scripts/import-rules.mjs'],
+  ['source rules', 'scripts/source-rules.mjs'],
+  ['supply chain', 'scripts/supply-chain.mjs'],
+  ['threats', 'scripts/threats.mjs'],
 ];
 
 export function runChecks() {

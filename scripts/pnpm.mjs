@@ -5,6 +5,14 @@ import { root } from './paths.mjs';
 
 const wanted = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).packageManager;
 
+/** @param {string[]} args @returns {string} what it prints; throws when it fails */
+export function pnpmOutput(args) {
+  const options = { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 };
+  const { status, stdout, stderr } = spawnSync('npx', ['--yes', '--', wanted, ...args], options);
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
 /**
  * Everything it prints goes to stderr: stdout belongs to the server.
  * @param {string[]} args @returns {number} the exit code

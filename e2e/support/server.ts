@@ -57,6 +57,8 @@ export class TestServer {
     options: {
       config?: string;
       flags?: Record<string, string>;
+      /** A module that the process imports first. */
+      preload?: URL;
       /** Beside the configuration, by name. */
       files?: Record<string, string>;
     } = {},
@@ -77,7 +79,8 @@ export class TestServer {
       writeFileSync(join(directory, 'shardcast.yml'), options.config);
     }
     for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), content);
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const preload = options.preload === undefined ? [] : ['--import', options.preload.href];
+    const child = spawn(process.execPath, [...preload, MAIN, ...args], {
       cwd: directory,
       env: { PATH: process.env['PATH'] },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -105,6 +105,17 @@ test('a viewer who joins before the keyframe begins with it, one who joins later
   expect((third - second + 2 ** 32) % 2 ** 32).toBe(3600);
 });
 
+test('a payload type that was not agreed is counted and reaches nobody', () => {
+  const { track, telemetry } = makeTrack();
+  const { leg, received } = makeViewer();
+  track.viewers.add(leg, 0);
+  feed(track, 0, rtp(1, 0, nal(IDR, 80), true));
+  const other = rtp(2, 3600, nal(SLICE, 50), true);
+  other[1] = 0x80 | 97;
+  feed(track, 40, other);
+  expect([received.length, telemetry.counters[WORKER.droppedUnknownSource]]).toEqual([1, 1]);
+});
+
 test('a large backlog is paced, live packets queue behind it, and nothing is lost or doubled', () => {
   const { track } = makeTrack({ cacheBytes: 4 << 20 });
   let sequence = 0;
