@@ -67,6 +67,7 @@ const PAGES: readonly (readonly [hash: string, ready: string])[] = [
   ['#/configuration/live/a', '.settings li'],
   ['#/log', 'tr.row'],
   ['#/profiler', '.empty'],
+  ['#/compare', 'td.figure'],
 ];
 
 test('opens with 500 streams in under two seconds, and draws only the rows in view', async () => {
@@ -237,3 +238,31 @@ function coloursOf(page: Page): Promise<number> {
     return found.size;
   });
 }
+
+test('one worker gets the old ways by a click, and back', async () => {
+  const { page } = await open('#/compare');
+  const optimisations = async () => {
+    const response = await fetch(`${server.api}/v3/workers/list`);
+    const { items } = (await response.json()) as {
+      items: { optimisations: { nack: boolean; rtcpInterval: string } }[];
+    };
+    return items.map(({ optimisations: own }) => `${own?.nack} ${own?.rtcpInterval}`);
+  };
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'ASIS for worker 1' }).click();
+  await page.getByRole('button', { name: 'Apply to worker 1' }).click();
+  await dialog.getByRole('button', { name: 'Apply and recycle' }).click();
+  await until(
+    async () => (await optimisations()).join() === 'false 3s,true 1s',
+    15_000,
+    () => 'worker 1 did not get the old ways',
+  );
+  await page.getByRole('button', { name: 'As configured for worker 1' }).click({ timeout: 15_000 });
+  await dialog.getByRole('button', { name: 'Apply and recycle' }).click();
+  await until(
+    async () => (await optimisations()).join() === 'false 3s,false 3s',
+    15_000,
+    () => 'worker 1 kept the old ways',
+  );
+  await page.context().close();
+});

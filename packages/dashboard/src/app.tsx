@@ -54,8 +54,13 @@ export function App() {
 
 function Side() {
   const { page } = route.value;
+  const side = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow screen the links do not all fit.
+    side.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [page]);
   return (
-    <header class="side">
+    <header class="side" ref={side}>
       <div class="brand">
         <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false">
           <path

@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { AlarmsPage } from './pages/alarms.tsx';
 import { CapacityPage } from './pages/capacity.tsx';
+import { ComparePage } from './pages/compare.tsx';
 import { ConfigurationPage } from './pages/configuration.tsx';
 import { LogPage } from './pages/log.tsx';
 import { OverviewPage } from './pages/overview.tsx';
@@ -28,6 +29,7 @@ export const PAGES: readonly PageEntry[] = [
   { id: 'configuration', title: 'Configuration', icon: 'configuration', component: ConfigurationPage },
   { id: 'log', title: 'Log', icon: 'log', component: LogPage },
   { id: 'profiler', title: 'Profiler', icon: 'profiler', component: ProfilerPage },
+  { id: 'compare', title: 'ASIS / TOBE', icon: 'compare', component: ComparePage },
 ];
 
 /** What stands together. */

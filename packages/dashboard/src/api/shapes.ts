@@ -97,6 +97,8 @@ export type Worker = {
   readonly externalBytes: number;
   readonly activeResources: number;
   readonly poolSlots: { readonly free: number; readonly used: number };
+  /** So far. */
+  readonly rtcpPackets: { readonly received: number; readonly sent: number };
   readonly optimisations: Optimisations | null;
 };
 

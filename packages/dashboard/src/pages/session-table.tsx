@@ -54,7 +54,7 @@ function columns(hasPath: boolean): readonly Column<AnySession>[] {
     {
       id: 'worker',
       title: 'Worker',
-      width: '92px',
+      width: '100px',
       isNumber: true,
       priority: 2,
       sort: ({ worker }) => worker,

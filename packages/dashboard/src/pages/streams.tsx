@@ -53,7 +53,7 @@ const COLUMNS: readonly Column<Stream>[] = [
   {
     id: 'viewers',
     title: 'Viewers',
-    width: '88px',
+    width: '102px',
     isNumber: true,
     sort: ({ readerCount }) => readerCount,
     cell: ({ readerCount }) => count(readerCount),
@@ -78,7 +78,7 @@ const COLUMNS: readonly Column<Stream>[] = [
   {
     id: 'loss',
     title: 'Loss',
-    width: '84px',
+    width: '88px',
     isNumber: true,
     priority: 2,
     sort: stat('lossRatio'),
@@ -105,7 +105,7 @@ const COLUMNS: readonly Column<Stream>[] = [
   {
     id: 'worker',
     title: 'Worker',
-    width: '86px',
+    width: '98px',
     isNumber: true,
     priority: 2,
     sort: ({ worker }) => worker,

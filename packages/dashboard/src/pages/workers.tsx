@@ -91,6 +91,7 @@ function WorkerCard({ worker, streams, chosen }: WorkerCardProps) {
           <button
             type="button"
             class="button small"
+            disabled={state !== 'up'}
             onClick={() => recycle(worker)}
             aria-label={`Recycle worker ${id}`}
           >

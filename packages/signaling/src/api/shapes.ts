@@ -142,6 +142,7 @@ export const WorkerShape = z
     externalBytes: z.number(),
     activeResources: z.number(),
     poolSlots: z.strictObject({ free: z.number(), used: z.number() }),
+    rtcpPackets: z.strictObject({ received: z.number(), sent: z.number() }).describe('So far.'),
     optimisations: z
       .strictObject({
         nack: z.boolean(),
@@ -174,6 +175,7 @@ export function workerShape(shard: ShardView, observer: Pick<Observer, 'workerCo
     externalBytes: value('externalBytes'),
     activeResources: value('activeResources'),
     poolSlots: { free: value('poolSlotsFree'), used: value('poolSlotsUsed') },
+    rtcpPackets: { received: value('rtcpReceived'), sent: value('rtcpSent') },
     optimisations: shard.settings === undefined ? null : optimisations(shard.settings),
   };
 }
