@@ -68,6 +68,15 @@ test('info', async () => {
   expect(await get('/v3/info')).toEqual({ version: '1.2.3', started: '2026-01-02T03:04:05.000Z' });
 });
 
+test('CSRF: another site’s page changes and starts nothing, whatever password its browser adds', async () => {
+  const Authorization = `Basic ${Buffer.from('admin:right').toString('base64')}`;
+  const headers = { Authorization, Origin: 'http://localhost:3000', 'Content-Type': 'text/plain' };
+  const response = await call('/v3/workers/0/recycle', { method: 'POST', headers });
+  expect(response.status).toBe(403);
+  expect((await call('/v3/info', { headers: { 'Sec-Fetch-Site': 'cross-site' } })).status).toBe(403);
+  expect(recycled).toEqual([]);
+});
+
 test('a path in MediaMTX’s shape, with what we know besides', async () => {
   media.infos = [
     pathInfo('live/cam', {

@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
+import { noForeignPages } from '../http/own-origin.ts';
 import { notFound, problemHandler } from '../http/problem.ts';
 import type { Logger } from '../logging/logger.ts';
 import { mountDocsPage } from './docs-page.ts';
@@ -62,6 +63,8 @@ export function apiRoutes(options: ApiRoutesOptions): ApiRoute[] {
 export function createApiApp(options: ApiOptions): Express {
   const { authorise, log, version } = options;
   const app = bareApp(options.trustedProxies ?? []);
+
+  app.use(noForeignPages);
   app.use(async function askWho(req, res, next) {
     await demand(authorise, accessRequest(req, 'api', undefined, 'http'));
     res.setHeader('Cache-Control', 'no-store');

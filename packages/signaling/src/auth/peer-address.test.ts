@@ -35,6 +35,22 @@ test.for<[from: string, forwardedFor: string | undefined, ip: string, isForwarde
   expect(seen(from, forwardedFor)).toEqual([ip, forwarded]);
 });
 
+test.for([
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'cf-connecting-ip',
+])('a proxy that says %s makes nobody local', (name) => {
+  const socket = new Socket();
+  Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' });
+  const request = new IncomingMessage(socket);
+  request.headers[name] = 'something';
+  expect([peerAddress(request), isForwarded(request)]).toEqual(['127.0.0.1', true]);
+});
+
 test('without trusted proxies the header makes nobody local', () => {
   expect(seen('127.0.0.1', '127.0.0.1', networkList([]))).toEqual(['127.0.0.1', true]);
 });

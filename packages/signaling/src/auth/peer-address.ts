@@ -8,6 +8,18 @@ type Peer = {
   readonly isForwarded: boolean;
 };
 
+/** Any of these shows a proxy, whichever of them it is set up to send. */
+const FORWARDED = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+];
+
 const resolved = new WeakMap<IncomingMessage, Peer>();
 
 /** From here on the request is that of the client behind proxies which are trusted to say so in `X-Forwarded-For`. */
@@ -49,7 +61,7 @@ function socketAddress(request: IncomingMessage): string {
 }
 
 function hasForwarded({ headers }: IncomingMessage): boolean {
-  return headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined;
+  return FORWARDED.some((name) => headers[name] !== undefined);
 }
 
 /** `192.0.2.1:5000` and `[2001:db8::1]:5000` are written by some. */

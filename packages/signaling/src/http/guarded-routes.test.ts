@@ -95,7 +95,7 @@ type Layer = {
 };
 
 /** They only let pass or not. */
-const GATES = new Set(['askWho', 'trustedPeer', 'ownOriginOnly']);
+const GATES = new Set(['askWho', 'trustedPeer', 'ownOriginOnly', 'noForeignPages']);
 
 function layersOf(app: Express): readonly Layer[] {
   return (app as unknown as { router: { stack: readonly Layer[] } }).router.stack; // Express tells no types of it

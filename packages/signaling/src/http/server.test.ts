@@ -21,7 +21,7 @@ test('a request that does not come is given up, and others do not wait for it', 
     (_req, res) => res.end('ok'),
     { host: '127.0.0.1', port: 0 },
     { error() {} },
-    { limits: { headersMs: 50, requestMs: 100, checkMs: 10 } },
+    { limits: { headersMs: 50, requestMs: 100, checkMs: 10, idleMs: 1000 } },
   );
   const sockets = Array.from({ length: 100 }, () => connect(slow.port, '127.0.0.1'));
   const closed = sockets.map(async (socket, index) => {
@@ -35,9 +35,28 @@ test('a request that does not come is given up, and others do not wait for it', 
   await slow.close(0);
 });
 
+test('a client that does not read its answer is cut', async () => {
+  const limits = { headersMs: 1000, requestMs: 1000, checkMs: 1000, idleMs: 50 };
+  const answer = Buffer.alloc(32 * 1024 * 1024); // more than the kernel keeps for it
+  const door = await listenHttp(
+    (_req, res) => res.end(answer),
+    { host: '127.0.0.1', port: 0 },
+    { error() {} },
+    { limits },
+  );
+  const ended = new Promise((resolve) => door.server.once('connection', (socket) => socket.once('close', resolve)));
+  const socket = connect(door.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.pause().write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+  await ended;
+  socket.destroy();
+  await door.close(0);
+});
+
 test('slow requests have their limits', () => {
   expect(app.door.server.headersTimeout).toBe(5_000);
   expect(app.door.server.requestTimeout).toBe(10_000);
+  expect(app.door.server.timeout).toBe(60_000);
 });
 
 test('garbage is 400', async () => {

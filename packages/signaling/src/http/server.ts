@@ -12,9 +12,11 @@ export type RequestLimits = {
   readonly requestMs: number;
   /** Late requests are looked for this often. */
   readonly checkMs: number;
+  /** A client that takes nothing of its answer for so long is cut. */
+  readonly idleMs: number;
 };
 /** Node's own (60 s, 300 s, 30 s) feed slowloris. */
-const LIMITS: RequestLimits = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000 };
+const LIMITS: RequestLimits = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_000, idleMs: 60_000 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 5_000;
@@ -67,6 +69,7 @@ export async function listenHttp(
       : createSecureServer({ ...options, ...TLS, ...certificate.pair }, listener);
   if (server instanceof SecureServer) certificate?.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
   server.maxHeadersCount = MAX_HEADERS;
+  server.timeout = limits.idleMs;
   if (admits !== undefined)
     server.prependListener('connection', (socket) => admits() || turnAway(socket, certificate !== undefined));
   await new Promise<void>((resolve, reject) => {

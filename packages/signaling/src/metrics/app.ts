@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
+import { noForeignPages } from '../http/own-origin.ts';
 import { notFound, problemHandler } from '../http/problem.ts';
 import type { Logger } from '../logging/logger.ts';
 import { CONTENT_TYPE } from './exposition.ts';
@@ -25,8 +26,10 @@ export function createMetricsApp({
   ...facts
 }: MetricsAppOptions): Express {
   const app = bareApp(trustedProxies);
-  app.use(async function askWho(req, _res, next) {
+  app.use(noForeignPages);
+  app.use(async function askWho(req, res, next) {
     await demand(authorise, accessRequest(req, 'metrics', undefined, 'http'));
+    res.setHeader('X-Content-Type-Options', 'nosniff');
     next();
   });
   app.get('/metrics', async (req, res) => {

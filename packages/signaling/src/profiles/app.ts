@@ -3,6 +3,7 @@ import type { Express, Request, Response } from 'express';
 import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';
 import { bareApp } from '../http/app.ts';
+import { noForeignPages } from '../http/own-origin.ts';
 import { notFound, problemHandler } from '../http/problem.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { Profiler } from './profiler.ts';
@@ -41,6 +42,7 @@ export type ProfilesAppOptions = {
 /** What `pprofAddress` serves: `/debug/pprof/…`. */
 export function createProfilesApp({ profiler, authorise, log, trustedProxies = [] }: ProfilesAppOptions): Express {
   const app = bareApp(trustedProxies);
+  app.use(noForeignPages);
   app.use(async function askWho(req, res, next) {
     await demand(authorise, accessRequest(req, 'pprof', undefined, 'http'));
     res.setHeader('Cache-Control', 'no-store');
@@ -58,6 +60,7 @@ export function createProfilesApp({ profiler, authorise, log, trustedProxies = [
   app.get('/debug/pprof/profile', async (req, res) => {
     const seconds = secondsOf(req);
     const thread = threadOf(req);
+    res.setTimeout((seconds + DEFAULT_SECONDS) * 1000); // nothing is sent meanwhile
     const gone = new AbortController();
     res.on('close', () => gone.abort());
     const file = await profiler.cpu(thread, seconds, gone.signal);

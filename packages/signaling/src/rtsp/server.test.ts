@@ -1,6 +1,11 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
+import { makeCertificate } from '@shardcast/sfu-worker';
 import {
   headerOf,
   headersOf,
@@ -18,6 +23,7 @@ import { authorise } from '../../test/default-authorise.ts';
 import type { AccessRequest } from '../auth/access-request.ts';
 import { ALLOWED } from '../auth/authorise.ts';
 import type { Caller } from '../paths/media.ts';
+import { CertificateFiles } from '../tls/certificate-files.ts';
 import { RtspServer, type RtspServerOptions } from './server.ts';
 
 const servers: RtspServer[] = [];
@@ -328,4 +334,37 @@ describe('a bug in a handler ends its connection only, and is logged once', () =
     write.mockRestore();
     await check(1);
   });
+});
+
+test('connections that do not finish their TLS handshake are few, and their places come back', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'shardcast-rtsps-'));
+  const { certPem, keyPem } = await makeCertificate();
+  writeFileSync(join(directory, 'server.key'), keyPem);
+  writeFileSync(join(directory, 'server.crt'), certPem);
+  const log = { error() {}, warn() {}, info() {}, debug() {} };
+  const certificate = new CertificateFiles({ key: 'server.key', cert: 'server.crt', directory, log });
+  try {
+    const { server, uri } = await start({ certificate, maxPending: 2 });
+    const silent = [new RtspClient(server.port), new RtspClient(server.port)];
+    await Promise.all(silent.map(({ socket }) => once(socket, 'connect')));
+    const third = new RtspClient(server.port);
+    await once(third.socket, 'close');
+    const ended = silent.map(({ socket }) => once(socket, 'close'));
+    for (const { socket } of silent) socket.destroy();
+    await Promise.all(ended);
+    // More than there are places, one after the other: those that finished hold none.
+    const open: TLSSocket[] = [];
+    await vi.waitFor(async () => {
+      const socket = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+      open.push(socket);
+      await once(socket, 'secureConnect');
+      socket.write(`OPTIONS ${uri} RTSP/1.0\r\nCSeq: 1\r\n\r\n`);
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^RTSP\/1\.0 /);
+      expect(open.length).toBeGreaterThan(3);
+    });
+    for (const socket of open) socket.destroy();
+  } finally {
+    certificate.close();
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -51,6 +51,8 @@ export class RtspServer {
   readonly #server: Server;
   readonly #doors = new Set<PublisherDoor>();
   #pending = 0;
+  /** Peers whose TLS handshake is under way. */
+  readonly #shaking = new Set<string>();
   #isClosed = false;
 
   constructor(options: RtspServerOptions) {
@@ -64,6 +66,7 @@ export class RtspServer {
       this.#server = createServer({ pauseOnConnect: false }, accept);
     } else {
       const server = createSecureServer({ ...TLS, ...certificate.pair }, accept);
+      server.prependListener('connection', (socket: Socket) => this.#admitHandshake(socket));
       certificate.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
       this.#server = server;
     }
@@ -99,7 +102,22 @@ export class RtspServer {
     await closed;
   }
 
+  /** What does not finish its TLS handshake never comes to `accept`, and holds a descriptor all the same. */
+  #admitHandshake(socket: Socket): void {
+    const { maxPending = MAX_PENDING, admits } = this.#options;
+    socket.on('error', () => undefined);
+    if (admits?.() === false || this.#shaking.size >= maxPending) {
+      this.#log.info({}, 'rtsps connection turned away: too many are waiting'); // nothing can be said to it yet
+      socket.destroy();
+      return;
+    }
+    const peer = peerOf(socket);
+    this.#shaking.add(peer);
+    socket.once('close', () => this.#shaking.delete(peer));
+  }
+
   #accept(socket: Socket): void {
+    this.#shaking.delete(peerOf(socket));
     const { maxPending = MAX_PENDING, headerTimeoutMs = HEADER_TIMEOUT_MS, media } = this.#options;
     const isFull = this.#options.admits?.() === false;
     if (isFull || this.#pending >= maxPending) {
@@ -128,4 +146,9 @@ export class RtspServer {
     });
     this.#doors.add(door);
   }
+}
+
+/** One connection of a listener at a time has them. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

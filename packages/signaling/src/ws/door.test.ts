@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { ShardcastError } from '@shardcast/shared';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { authorise } from '../../test/default-authorise.ts';
 import { ANSWER, FakeMedia, OFFER, pathInfo } from '../../test/fake-media.ts';
@@ -288,6 +289,63 @@ describe('who is let in', () => {
     expect(await refused({ Origin: 'https://evil.example' })).toBe(403);
     await leave(await client({ Origin: 'https://a.example' }));
     await leave(await client());
+  });
+
+  test('a page that only * admits does not get the password that the browser adds', async () => {
+    const restart = async (allowOrigins: string[]) => {
+      door.close();
+      await http.close(0);
+      await start({
+        allowOrigins,
+        authorise: async ({ credentials }) =>
+          credentials?.verify('s3cret') === true
+            ? ALLOWED
+            : { allowed: false, code: 'UNAUTHENTICATED', reason: 'who are you?' },
+      });
+    };
+    const Authorization = `Basic ${Buffer.from('guard:s3cret').toString('base64')}`;
+    const answerTo = async (headers: Record<string, string>, path = '/ws') => {
+      const me = await client({ Authorization, ...headers }, path);
+      const answer = await me.ask({ type: 'subscribe', id: 1, path: 'cam', offer: OFFER });
+      await leave(me);
+      return answer;
+    };
+    await restart(['*']);
+    const refusal = { type: 'error', code: 'UNAUTHENTICATED' };
+    expect(await answerTo({ Origin: 'https://evil.example' })).toMatchObject(refusal);
+    expect(await answerTo({ Origin: 'null' })).toMatchObject(refusal);
+    expect(await answerTo({ Origin: `http://127.0.0.1:${http.port}` })).toMatchObject({ type: 'answer' });
+    expect(await answerTo({})).toMatchObject({ type: 'answer' });
+    const knowing = '/ws?user=guard&pass=s3cret';
+    expect(await answerTo({ Origin: 'https://evil.example' }, knowing)).toMatchObject({ type: 'answer' });
+    await restart(['https://wall.example', '*']);
+    expect(await answerTo({ Origin: 'https://wall.example' })).toMatchObject({ type: 'answer' });
+  });
+
+  test('one address has so many sockets and no more', async () => {
+    door.close();
+    await http.close(0);
+    await start({ trustedProxies: ['127.0.0.1'], maxClientsPerAddress: 2 });
+    const from = (address: string) => ({ 'X-Forwarded-For': address });
+    const first = await client(from('192.0.2.1'));
+    const second = await client(from('192.0.2.1'));
+    expect(await refused(from('192.0.2.1'))).toBe(429);
+    const other = await client(from('192.0.2.2'));
+    await leave(first);
+    await eventually(() => expect(door.clients).toBe(2));
+    const third = await client(from('192.0.2.1'));
+    for (const each of [second, third, other]) await leave(each);
+  });
+
+  test('a refused upgrade holds no socket, whatever its client does', async () => {
+    const socket = connect({ port: http.port, host: '127.0.0.1', allowHalfOpen: true });
+    const count = () => new Promise((resolve) => http.server.getConnections((_error, open) => resolve(open)));
+    socket.on('error', () => {});
+    socket.write('GET /nope HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 404 /);
+    await vi.waitFor(async () => expect(await count()).toBe(0));
+    socket.destroy();
   });
 });
 

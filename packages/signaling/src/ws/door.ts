@@ -4,17 +4,21 @@ import type { Duplex } from 'node:stream';
 import { networkList } from '@shardcast/shared';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authorise } from '../auth/authorise.ts';
-import { trustProxies } from '../auth/peer-address.ts';
+import { peerAddress, trustProxies } from '../auth/peer-address.ts';
 import { type GuardedConnection, guarded } from '../guard/guarded.ts';
 import { allowedOrigin } from '../http/cors.ts';
+import { isFromOwnPage } from '../http/own-origin.ts';
 import { countRejection, type Rejections } from '../http/problem.ts';
 import type { HttpDoor } from '../http/server.ts';
 import { LimitedLog, type LineLog } from '../logging/limited-log.ts';
+import { clientKey } from '../paths/client-key.ts';
 import type { Media } from '../paths/media.ts';
+import { Tally } from '../paths/tally.ts';
 import { WebSocketClient } from './client.ts';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_CLIENTS = 4_096;
+const MAX_CLIENTS_PER_ADDRESS = 256;
 const PING_MS = 10_000;
 /** Lines a second of each message, whatever clients do. */
 const LOG_LINES_PER_SECOND = 5;
@@ -31,6 +35,8 @@ export type WebSocketDoorOptions = {
   /** Monotonic, ms. */
   readonly clock?: () => number;
   readonly pingMs?: number;
+  /** This host is not counted. */
+  readonly maxClientsPerAddress?: number;
 };
 
 /** `/ws` on an HTTP server. */
@@ -47,6 +53,8 @@ export class WebSocketDoor {
     clientTracking: false,
   });
   readonly #clients = new Map<WebSocket, WebSocketClient>();
+  /** By `clientKey`. */
+  readonly #byAddress = new Tally<string>();
   readonly #pings: NodeJS.Timeout;
   readonly #stopEvents: () => void;
 
@@ -88,18 +96,38 @@ export class WebSocketDoor {
     trustProxies(request, this.#trusted);
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      // Nobody reads from it any more, so that its other end would never be noticed to close.
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
       return;
     }
+    if (this.#isStrangersPage(request)) delete request.headers.authorization;
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#admit(webSocket, request, guard));
   }
 
   /** Status line and headers, or undefined for a welcome client. */
-  #refusal({ url, headers: { origin } }: IncomingMessage): string | undefined {
+  #refusal(request: IncomingMessage): string | undefined {
+    const {
+      url,
+      headers: { origin },
+    } = request;
     if (url?.split('?')[0] !== '/ws') return '404 Not Found';
     // Against cross-site WebSocket hijacking: browsers always say where a page is from.
     if (origin !== undefined && allowedOrigin(this.#options.allowOrigins, origin) === undefined) return '403 Forbidden';
+    const key = clientKey(peerAddress(request));
+    const { maxClientsPerAddress = MAX_CLIENTS_PER_ADDRESS } = this.#options;
+    if (key !== undefined && this.#byAddress.of(key) >= maxClientsPerAddress)
+      return '429 Too Many Requests\r\nRetry-After: 5';
     return this.#clients.size >= MAX_CLIENTS ? '503 Service Unavailable\r\nRetry-After: 5' : undefined;
+  }
+
+  /**
+   * A page that `*` alone admits gets what a stranger gets: its browser adds the password that its user gave our own page.
+   * What the page itself knows, it has in the URL.
+   */
+  #isStrangersPage(request: IncomingMessage): boolean {
+    const { origin } = request.headers;
+    if (origin === undefined || isFromOwnPage(request) === true) return false;
+    return allowedOrigin(this.#options.allowOrigins, origin) === '*' && !this.#options.allowOrigins.includes(origin);
   }
 
   #admit(socket: WebSocket, request: IncomingMessage, guard: GuardedConnection): void {
@@ -113,6 +141,11 @@ export class WebSocketDoor {
       onRejected: ({ code }) => countRejection(rejections, code),
     });
     this.#clients.set(socket, client);
-    socket.on('close', () => this.#clients.delete(socket));
+    const key = clientKey(peerAddress(request));
+    if (key !== undefined) this.#byAddress.add(key);
+    socket.on('close', () => {
+      this.#clients.delete(socket);
+      if (key !== undefined) this.#byAddress.remove(key);
+    });
   }
 }
