@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { runChecks } from './check.mjs';
 import { fuzzNative } from './fuzz-native.mjs';
+import { hardenShort } from './harden-short.mjs';
 import { root } from './paths.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 
@@ -43,7 +44,7 @@ if (missing.length > 0) {
 }
 const checks = runChecks();
 const results = [{ ...checks, skipped: 0 }, fuzzNative(5, Date.now() % 1_000_000), runVitest('unit')];
-results.push(missing.length === 0 ? runVitest('e2e') : { passed: 0, failed: 1, skipped: 0 });
+results.push(missing.length === 0 ? runVitest('e2e') : { passed: 0, failed: 1, skipped: 0 }, hardenShort());
 
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
 const skipped = sum('skipped');

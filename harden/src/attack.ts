@@ -1,0 +1,53 @@
+import type { Sample, Stage } from '../../bench/src/stage.ts';
+
+/** How much of everything: 1 is what the goals say, less for a short run. */
+export type Scale = {
+  readonly share: number;
+  readonly seconds: number;
+  /** Times may be so many times as long: a short run goes along with everything else on a machine. */
+  readonly patience: number;
+};
+
+/** What an attack finds. */
+export type Finding = {
+  /** In words, with numbers. */
+  readonly figure: string;
+  readonly isMet: boolean;
+};
+
+/** The server under attack, with cameras and viewers that must not notice. */
+export type Target = {
+  readonly stage: Stage;
+  readonly web: URL;
+  readonly rtsp: URL;
+  readonly api: string;
+  /** UDP ports of media, one a worker. */
+  readonly mediaPorts: readonly number[];
+  readonly scale: Scale;
+};
+
+/** One line of docs/benchmarks.md. */
+export type Attack = {
+  /** As in the goals: S3, R7, … */
+  readonly id: string;
+  readonly goal: string;
+  /** Runs while the viewers are observed; they must lose nothing unless `isDisturbing`. */
+  run(target: Target): Promise<Finding>;
+  /** A shorter run leaves it out. */
+  readonly isLong?: boolean;
+};
+
+/** What viewers had of it: nothing lost, nothing forged. */
+export function isUnhurt(sample: Sample): boolean {
+  return sample.lossShare < 0.001 && sample.bad === 0 && sample.packets > 0;
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The value below which `share` of them are. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}

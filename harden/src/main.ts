@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { contenders } from '../../bench/src/contenders.ts';
+import { Sink } from '../../bench/src/sink.ts';
+import { Stage } from '../../bench/src/stage.ts';
+import { type Attack, isUnhurt, type Scale, type Target } from './attack.ts';
+import { DATAGRAM_ATTACKS } from './attacks/datagrams.ts';
+import { HTTP_ATTACKS } from './attacks/http.ts';
+import { RTSP_ATTACKS } from './attacks/rtsp.ts';
+import { SESSION_ATTACKS } from './attacks/sessions.ts';
+
+const CAMERAS = 20;
+const ATTACKS: readonly Attack[] = [...DATAGRAM_ATTACKS, ...HTTP_ATTACKS, ...RTSP_ATTACKS, ...SESSION_ATTACKS];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    short: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+const scale: Scale = values.short ? { share: 0.05, seconds: 1, patience: 5 } : { share: 1, seconds: 30, patience: 1 };
+const controlSeconds = values.short ? 1 : 2;
+const wanted = values.only.split(',').filter(Boolean);
+const attacks = ATTACKS.filter(({ id, isLong = false }) =>
+  wanted.length > 0 ? wanted.includes(id) : !(values.short && isLong),
+);
+const unknown = wanted.filter((id) => !ATTACKS.some((attack) => attack.id === id));
+if (unknown.length > 0) throw new Error(`no attack ${unknown}; there are ${ATTACKS.map(({ id }) => id)}`);
+
+type Row = { id: string; goal: string; figure: string; lost: number; gapMs: number; verdict: 'met' | 'MISSED' };
+
+Sink.build();
+const [server] = (await contenders('', '')).filter(({ name }) => name === 'shardcast TOBE');
+if (server === undefined) throw new Error('there is no server to attack');
+const stage = await Stage.open(server, {
+  streams: CAMERAS,
+  workers: 2,
+  processors: '0,1',
+  intake: 'tcp',
+  profiles: [1, 7],
+  flags: ['--api=on', '--apiAddress=127.0.0.1:0', '--configJournal=off'],
+});
+const rows: Row[] = [];
+try {
+  await stage.cameras.add(CAMERAS);
+  await stage.viewers.join(stage.urls(CAMERAS, CAMERAS));
+  const target = await targetOf(stage);
+  for (const attack of attacks) {
+    const row = await attacked(attack, target);
+    rows.push(row);
+    console.log(
+      `${row.verdict.padEnd(6)} ${row.id.padEnd(4)} ${row.goal}: ${row.figure}; lost ${row.lost}, gap ${row.gapMs.toFixed(0)} ms`,
+    );
+  }
+} finally {
+  await stage.close();
+}
+const missed = rows.filter(({ verdict }) => verdict !== 'met').length;
+console.log(`${rows.length - missed} of ${rows.length} goals met`);
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(rows, null, 2));
+process.exit(missed === 0 ? 0 : 1);
+
+async function targetOf(of: Stage): Promise<Target> {
+  const api = of.server.api ?? '';
+  const workers = (await (await fetch(`${api}/v3/workers/list`)).json()) as { items: { udpPort: number }[] };
+  return {
+    stage: of,
+    web: new URL(of.server.web),
+    rtsp: new URL(of.server.rtsp),
+    api,
+    mediaPorts: workers.items.map(({ udpPort }) => udpPort),
+    scale,
+  };
+}
+
+/** With a control before and after: a viewer that is hurt without an attack proves nothing. */
+async function attacked(attack: Attack, target: Target): Promise<Row> {
+  const before = await target.stage.observe(controlSeconds);
+  const running = attack.run(target);
+  const during = await target.stage.observe(running);
+  const { figure, isMet } = await running;
+  const after = await target.stage.observe(controlSeconds);
+  const controls = isUnhurt(before) && isUnhurt(after);
+  return {
+    id: attack.id,
+    goal: attack.goal,
+    figure: controls ? figure : `${figure}; CONTROL FAILED`,
+    lost: during.lost,
+    gapMs: during.latencyMs.max,
+    verdict: isMet && controls && isUnhurt(during) ? 'met' : 'MISSED',
+  };
+}
