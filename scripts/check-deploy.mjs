@@ -27,6 +27,8 @@ const checks = [
   ['systemd-analyze', ['verify', '--man=no', unit]],
   ['docker', ['compose', '-f', join(directory, 'compose/compose.yml'), 'config', '--quiet']],
   ['docker', ['build', '--check', '-f', join(directory, 'docker/Dockerfile'), fileURLToPath(root)]],
+  ['promtool', ['check', 'rules', join(directory, 'prometheus/alerts.yml')]],
+  ['promtool', ['test', 'rules', join(directory, 'prometheus/alerts.test.yml')]],
   ['promtool', ['check', 'config', '--syntax-only', join(directory, 'compose/prometheus.yml')]],
 ];
 
