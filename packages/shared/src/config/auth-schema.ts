@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseNetwork } from './networks.ts';
+import { matchesPattern } from './path-pattern.ts';
 import { list, onOff } from './values.ts';
 
 /** What a request may be about; `playback` is accepted for MediaMTX files, nothing asks for it. */
@@ -120,5 +121,5 @@ export function permits(
   if (permission.action !== action) return false;
   // Admin actions have no path, and what a permission says of one means nothing there.
   if (permission.path === '' || path === undefined) return true;
-  return permission.path.startsWith('~') ? new RegExp(permission.path.slice(1)).test(path) : permission.path === path;
+  return permission.path.startsWith('~') ? matchesPattern(permission.path, path) : permission.path === path;
 }

@@ -1,3 +1,4 @@
+import { matchesPattern } from './path-pattern.ts';
 import { type Config, isPattern, type PathConfig } from './schema.ts';
 
 /** Which entry of `paths` a name falls under. */
@@ -14,7 +15,7 @@ export type PathsConfig = Pick<Config, 'paths' | 'pathDefaults'>;
 export function findPath(config: PathsConfig, name: string): FoundPath | undefined {
   if (!isPattern(name) && Object.hasOwn(config.paths, name)) return found(config, name);
   for (const confName of Object.keys(config.paths)) {
-    if (confName.startsWith('~') && new RegExp(confName.slice(1)).test(name)) return found(config, confName);
+    if (confName.startsWith('~') && matchesPattern(confName, name)) return found(config, confName);
   }
   for (const confName of ['all_others', 'all']) {
     if (Object.hasOwn(config.paths, confName)) return found(config, confName);

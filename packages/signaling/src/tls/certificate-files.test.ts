@@ -86,6 +86,7 @@ test('files that do not fit, or are gone, change nothing, and that is said once'
   certificate.check();
   rmSync(join(directory, 'server.crt'));
   certificate.check();
+  certificate.check();
   expect(certificate.pair.cert.equals(cert)).toBe(true);
   expect(lines.map(([level]) => level)).toEqual(['error', 'error', 'error']);
   expect(JSON.stringify(lines)).not.toContain('PRIVATE');
@@ -103,4 +104,17 @@ test('old protocols are refused', async () => {
   door = await listenHttp((_req, res) => res.end(), { host: '127.0.0.1', port: 0 }, log, { certificate: load() });
   const old = connect({ port: door.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.1' });
   await expect(seenBy(old)).rejects.toThrow();
+});
+
+test('a file that is gone a second time is said again', async () => {
+  await renew();
+  const certificate = load();
+  for (let time = 0; time < 2; time++) {
+    rmSync(join(directory, 'server.key'));
+    certificate.check();
+    certificate.check();
+    await renew();
+    certificate.check();
+  }
+  expect(lines.map(([level]) => level)).toEqual(['error', 'info', 'error', 'info']);
 });

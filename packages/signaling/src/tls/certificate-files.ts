@@ -10,6 +10,8 @@ const SETTLE_MS = 500;
 /** File systems that tell nobody of changes are looked at this often. */
 const POLL_MS = 60_000;
 
+const UNREADABLE = 'cannot be read';
+
 /** PEM. */
 export type KeyPair = { readonly key: Buffer; readonly cert: Buffer };
 
@@ -34,6 +36,8 @@ export class CertificateFiles {
   #pair: KeyPair;
   /** Of what was read last, taken or not: a fault is said once. */
   #seen: string;
+  /** Why it could not be read when it was last looked at. */
+  #unreadable: string | undefined;
   #settling: NodeJS.Timeout | undefined;
 
   /** @throws ShardcastError CONFIG_INVALID when they cannot be read or do not fit each other */
@@ -61,6 +65,7 @@ export class CertificateFiles {
   check(): void {
     try {
       const pair = this.#read();
+      this.#unreadable = undefined;
       const digest = digestOf(pair);
       if (digest === this.#seen) return;
       this.#seen = digest;
@@ -69,6 +74,8 @@ export class CertificateFiles {
       this.#log.info({ cert: this.#files[1] }, 'certificate read again');
     } catch (error) {
       const reason = error instanceof ShardcastError ? error.message : 'unknown';
+      if (reason === this.#unreadable) return;
+      if (isUnreadable(error)) this.#unreadable = reason;
       this.#log.error({ cert: this.#files[1], reason }, 'certificate not read again: the one before stays in use');
     }
   }
@@ -99,12 +106,16 @@ export class CertificateFiles {
       try {
         return readFileSync(file);
       } catch (cause) {
-        throw new ShardcastError('CONFIG_INVALID', `${file}: cannot be read`, { cause });
+        throw new ShardcastError('CONFIG_INVALID', `${file}: ${UNREADABLE}`, { cause });
       }
     });
     if (key === undefined || cert === undefined) throw new TypeError('two files were read');
     return { key, cert };
   }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof ShardcastError && error.message.endsWith(UNREADABLE);
 }
 
 function fitting(pair: KeyPair, cert: string): KeyPair {
