@@ -141,7 +141,12 @@ export type ExaminedTrack = {
   readonly lostShare: number | null;
   readonly jitterMs: number | null;
   readonly clockDriftPpm: number | null;
-  readonly browsers: Readonly<Record<'chrome' | 'firefox' | 'safari', string>>;
+  readonly browsers: Readonly<
+    Record<
+      'chrome' | 'firefox' | 'safari',
+      { readonly plays: 'yes' | 'badly' | 'some' | 'no'; readonly why: string | null }
+    >
+  >;
 };
 
 export type Finding = {

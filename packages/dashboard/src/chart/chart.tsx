@@ -138,7 +138,7 @@ function optionsOf(
       { ...axis, size: 26, space: 70, values: clockLabels },
       {
         ...axis,
-        size: 72,
+        size: 82,
         space: 34,
         gap: 6,
         splits: (_plot, _axis, _min, max) => ticks(max, props().isBytes === true),

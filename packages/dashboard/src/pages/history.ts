@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import { get } from '../api/client.ts';
 import { useOwnFeed } from '../api/feed.ts';
 import type { History } from '../api/shapes.ts';
@@ -9,9 +10,13 @@ const EVERY_MS: Readonly<Record<HistoryWindow, number>> = { '5m': 1_000, '15m': 
 export function useHistory(window: HistoryWindow, series: readonly string[], path?: string) {
   const query = new URLSearchParams({ window, series: series.join(',') });
   if (path !== undefined) query.set('path', path);
-  return useOwnFeed(
+  const feed = useOwnFeed(
     query.toString(),
     async (signal) => cut(await get<History>(`history?${query}`, signal), SECONDS[window]),
     EVERY_MS[window],
   );
+  // Another window's figures stay on show until this one's are there, so that nothing jumps.
+  const shown = useRef<History | undefined>(undefined);
+  shown.current = feed.data.value ?? shown.current;
+  return { history: shown.current, error: feed.error.value };
 }

@@ -83,11 +83,10 @@ function toneAt(value: number | null, warn: number, bad: number): Tone {
 }
 
 function Graphs({ window }: { readonly window: ReturnType<typeof windowFrom> }) {
-  const { data, error } = useHistory(window, SERIES);
+  const { history, error } = useHistory(window, SERIES);
   const rules = useFeed(feeds.rules).data.value?.items;
-  const history = data.value;
   const lines = useMemo(() => history && linesOf(history), [history]);
-  if (history === undefined || lines === undefined) return <Waiting error={error.value} />;
+  if (history === undefined || lines === undefined) return <Waiting error={error} />;
   const { times } = history;
   return (
     <div class="grid halves">

@@ -158,8 +158,7 @@ function About({ stream }: { readonly stream: Stream }) {
 const SERIES = ['inboundBitrate', 'outboundBitrate', 'lossRatio', 'viewers', 'cpuCores'] as const;
 
 function Graphs({ name, window }: { readonly name: string; readonly window: ReturnType<typeof windowFrom> }) {
-  const { data, error } = useHistory(window, SERIES, name);
-  const history = data.value;
+  const { history, error } = useHistory(window, SERIES, name);
   const lines = useMemo(() => {
     if (history === undefined) return undefined;
     const values = (series: (typeof SERIES)[number]) => valuesOf(history, series);
@@ -174,7 +173,7 @@ function Graphs({ name, window }: { readonly name: string; readonly window: Retu
     };
   }, [history]);
   if (history === undefined || lines === undefined) {
-    if (error.value?.status !== 404) return <Waiting error={error.value} />;
+    if (error?.status !== 404) return <Waiting error={error} />;
     return (
       <Card title="History">
         <Empty icon="streams" title="Nothing measured yet">
@@ -235,6 +234,10 @@ function Doctor({ name }: { readonly name: string }) {
   );
 }
 
+function played({ plays, why }: ExaminedTrack['browsers']['chrome']): string {
+  return why === null ? plays : `${plays}: ${why}`;
+}
+
 function TrackFacts({ track }: { readonly track: ExaminedTrack }) {
   const { width, height, framesPerSecond, browsers } = track;
   const facts: readonly (readonly [string, string | null])[] = [
@@ -248,7 +251,9 @@ function TrackFacts({ track }: { readonly track: ExaminedTrack }) {
     ['Loss', track.lostShare === null ? null : percent(track.lostShare)],
     ['Jitter', track.jitterMs === null ? null : `${track.jitterMs} ms`],
     ['Clock drift', track.clockDriftPpm === null ? null : `${track.clockDriftPpm} ppm`],
-    ['Chrome · Firefox · Safari', `${browsers.chrome} · ${browsers.firefox} · ${browsers.safari}`],
+    ['Chrome plays it', played(browsers.chrome)],
+    ['Firefox plays it', played(browsers.firefox)],
+    ['Safari plays it', played(browsers.safari)],
   ];
   return (
     <div>

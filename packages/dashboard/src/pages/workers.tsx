@@ -5,6 +5,7 @@ import { feeds } from '../api/feeds.ts';
 import type { Stream, Worker } from '../api/shapes.ts';
 import { bytes, cores, count, percent, seconds } from '../format.ts';
 import { linkTo, route, setQuery } from '../router.ts';
+import { sorted } from '../table/table-model.ts';
 import { confirmThen } from '../ui/confirm.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Badge, Card, Empty, Meter, PageHead, type Tone, Waiting } from '../ui/parts.tsx';
@@ -20,13 +21,13 @@ export function WorkersPage() {
   const chosen = route.value.query.get('stream');
   const byWorker = useMemo(() => {
     const map = new Map<number, Stream[]>();
-    for (const stream of streams ?? []) {
+    // By name: by cost they would change places with every look.
+    for (const stream of sorted(streams ?? [], ({ name }) => name, 'ascending')) {
       if (stream.worker === null) continue;
       const list = map.get(stream.worker);
       if (list === undefined) map.set(stream.worker, [stream]);
       else list.push(stream);
     }
-    for (const list of map.values()) list.sort((a, b) => costOf(b) - costOf(a));
     return map;
   }, [streams]);
   const homeless = (streams ?? []).filter(({ worker, online }) => worker === null && online).length;
@@ -160,7 +161,7 @@ function Cells({ id, streams, chosen }: CellsProps) {
         <span>Streams</span>
         <b>{count(streams.length)}</b>
       </div>
-      <ul class="cells" aria-label={`Streams of worker ${id}, the costliest first`}>
+      <ul class="cells" aria-label={`Streams of worker ${id}`}>
         {streams.slice(0, MOST_CELLS).map((stream) => {
           const share = total === 0 ? 0 : costOf(stream) / total;
           return (
@@ -178,7 +179,7 @@ function Cells({ id, streams, chosen }: CellsProps) {
           );
         })}
       </ul>
-      {rest > 0 && <p class="muted">and {count(rest)} more that cost less</p>}
+      {rest > 0 && <p class="muted">and {count(rest)} more</p>}
     </div>
   );
 }
