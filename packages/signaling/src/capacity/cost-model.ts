@@ -1,18 +1,14 @@
-/** Samples, taken once a second, count half after ten minutes. */
-const KEEP = 0.5 ** (1 / 600);
-/** Of work whose standard deviation is less than this part of its mean a slope says nothing: only the mean does. */
-const MIN_SPREAD = 0.15;
+/** Samples, taken once a second, count half after two minutes: long enough to be steady, and the code's warm-up is soon forgotten. */
+const KEEP = 0.5 ** (1 / 120);
 /** Less work than this is none: packets a second. */
 const IDLE_WORK = 20;
 /** What an idle process is taken to use until it was seen idle, cores. */
 const TYPICAL_IDLE = 0.02;
-/** Idle seconds after which its CPU is known. */
-const MIN_IDLE_SAMPLES = 5;
 /** Samples under load after which its cost is known. */
 const MIN_SAMPLES = 20;
 
 export type Cost = {
-  /** CPU without work, cores, as far as a straight line through the samples says so. */
+  /** CPU without work, cores. */
   readonly base: number;
   /** Of a unit of work a second, cores. */
   readonly perUnit: number;
@@ -21,19 +17,17 @@ export type Cost = {
 };
 
 /**
- * Learns what work costs from how much CPU was used at how much work: a line through the samples, or where they are all
- * alike, one through their mean and what the idle process needs. A packet costs less the more there are, so that a line through loads of
- * many sizes forecasts closer than the mean. Pure.
+ * Learns what work costs from how much CPU was used at how much work, above what the idle process needs. Work is taken to
+ * cost the same however much of it there is. That is so from about a quarter of a full load on; at less a packet costs more, and a forecast from
+ * there promises too little rather than too much. (A slope through loads of many sizes was tried: the first minutes, in which code is being
+ * compiled, make it too flat.) Pure.
  */
 export class CostModel {
-  #weight = 0;
   #work = 0;
   #cores = 0;
-  #workSquared = 0;
-  #workCores = 0;
+  #weight = 0;
   #samples = 0;
-  #idle = 0;
-  #idleSamples = 0;
+  #idle = Number.POSITIVE_INFINITY;
 
   /**
    * @param work units a second
@@ -42,39 +36,25 @@ export class CostModel {
   add(work: number, cores: number): void {
     if (!Number.isFinite(work) || !Number.isFinite(cores)) return;
     if (work < IDLE_WORK) {
-      // The mean of the last minute or so, and of all before there were as many.
-      this.#idleSamples++;
-      this.#idle += (cores - this.#idle) / Math.min(60, this.#idleSamples);
+      this.#idle = Math.min(this.#idle, cores);
       return;
     }
     this.#samples++;
     this.#weight = this.#weight * KEEP + 1;
     this.#work = this.#work * KEEP + work;
     this.#cores = this.#cores * KEEP + cores;
-    this.#workSquared = this.#workSquared * KEEP + work * work;
-    this.#workCores = this.#workCores * KEEP + work * cores;
   }
 
+  /** Of the idle process, cores. */
   get idle(): number {
-    return this.#idleSamples >= MIN_IDLE_SAMPLES ? this.#idle : TYPICAL_IDLE;
+    return Math.min(this.#idle, TYPICAL_IDLE);
   }
 
   /** Undefined while too little was seen. */
   cost(): Cost | undefined {
     if (this.#samples < MIN_SAMPLES) return undefined;
-    const work = this.#work / this.#weight;
     const cores = this.#cores / this.#weight;
-    const variance = this.#workSquared / this.#weight - work * work;
-    const samples = this.#samples;
-    const throughMean: Cost = {
-      base: Math.min(this.idle, cores),
-      perUnit: Math.max(0, cores - this.idle) / work,
-      samples,
-    };
-    if (!(variance > (MIN_SPREAD * work) ** 2)) return throughMean;
-    const slope = (this.#workCores / this.#weight - work * cores) / variance;
-    // Steeper than through the idle process, or nearly flat: other work was in the way.
-    if (slope > throughMean.perUnit || slope < throughMean.perUnit / 3) return throughMean;
-    return { base: cores - slope * work, perUnit: slope, samples };
+    const base = Math.min(this.idle, cores);
+    return { base, perUnit: (cores - base) / (this.#work / this.#weight), samples: this.#samples };
   }
 }

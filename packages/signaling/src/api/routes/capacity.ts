@@ -22,9 +22,7 @@ const CapacityShape = z
       basis: z.enum(['measured', 'typical']),
       cpuCoresPerStream: z.number(),
       cpuCoresPerViewer: z.number(),
-      cpuCoresIdle: z
-        .number()
-        .describe('What is used without streams, as far as a straight line through what was measured says so.'),
+      cpuCoresIdle: z.number().describe('What the process uses without streams.'),
       memoryBytesPerStream: z.number(),
       memoryBytesPerViewer: z.number(),
       fileDescriptorsPerStream: z.number(),
