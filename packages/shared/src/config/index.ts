@@ -1,6 +1,7 @@
 export * from './address.ts';
 export * from './address-rule.ts';
 export type { AlarmSettings } from './alarm-schema.ts';
+export { type AllowsAddress, allowedLookup, isRefusedLiteral } from './allowed-lookup.ts';
 export * from './auth-schema.ts';
 export * from './changes.ts';
 export * from './find-path.ts';

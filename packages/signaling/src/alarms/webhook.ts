@@ -1,3 +1,4 @@
+import { hookFetch } from '../guard/hook-fetch.ts';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { Alarm } from './alarm-book.ts';
 import { ALARM_RULES, runbookOf } from './rules.ts';
@@ -89,7 +90,7 @@ export type WebhookOptions = {
   readonly url: string;
   readonly timeoutMs: number;
   readonly log: LineLog;
-  /** `fetch`, but for tests. */
+  /** `hookFetch`, but for tests. */
   readonly post?: (url: string, init: RequestInit) => Promise<{ readonly status: number }>;
   /** Resolves after so long, or when the webhook is closed. */
   readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -146,7 +147,7 @@ export class Webhook {
 
   /** @returns undefined when it was taken. */
   async #attempt(payload: AlertPayload): Promise<{ readonly reason: string; readonly isFinal: boolean } | undefined> {
-    const { url, timeoutMs, post = fetch } = this.#options;
+    const { url, timeoutMs, post = hookFetch } = this.#options;
     const { username, password, href } = new URL(url);
     const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString(
       'base64',

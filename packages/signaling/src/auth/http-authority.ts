@@ -1,5 +1,6 @@
 import type { PermissionSchema } from '@shardcast/shared';
 import type { z } from 'zod';
+import { hookFetch } from '../guard/hook-fetch.ts';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { AccessRequest } from './access-request.ts';
 import {
@@ -28,7 +29,6 @@ export type HttpAuthorityOptions = {
   readonly log: LineLog;
   /** Monotonic ms. */
   readonly clock: () => number;
-  readonly fetch?: typeof fetch;
 };
 
 /** `authMethod: http`: asks a server for each request, with the fields of MediaMTX. A status of 20x allows. */
@@ -62,14 +62,13 @@ export class HttpAuthority implements Authority {
     if (this.#running >= MAX_AT_ONCE) return UNAVAILABLE;
     this.#running++;
     try {
-      const response = await (this.#options.fetch ?? fetch)(this.#options.address, {
+      const response = await hookFetch(this.#options.address, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body,
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      await response.body?.cancel(); // the status is the answer
       if (response.ok) return ALLOWED;
       if (response.status >= 500) {
         this.#options.log.error({ status: response.status }, 'authHTTPAddress answered with an error');
@@ -103,6 +102,5 @@ function questionOf({ credentials, ip, action, path, protocol, query, userAgent 
 /** Without the address, which may hold a secret. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  const { cause } = error;
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : error.name;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

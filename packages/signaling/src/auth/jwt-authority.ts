@@ -1,6 +1,7 @@
 import { PermissionSchema, permits } from '@shardcast/shared';
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { hookFetch } from '../guard/hook-fetch.ts';
 import type { LineLog } from '../logging/limited-log.ts';
 import type { AccessRequest } from './access-request.ts';
 import { type Authority, CREDENTIALS_NEEDED, CREDENTIALS_WRONG, type Decision, excluded } from './authorise.ts';
@@ -59,6 +60,7 @@ export class JwtAuthority implements Authority {
       timeoutDuration: TIMEOUT_MS,
       cooldownDuration: COOLDOWN_MS,
       cacheMaxAge: CACHE_MS,
+      [customFetch]: (url, init) => hookFetch(url, init),
     });
   }
 

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { MAX_UNSENT_BYTES, plainAddress } from '@shardcast/shared';
+import { allowedLookup, isRefusedLiteral, MAX_UNSENT_BYTES, plainAddress } from '@shardcast/shared';
 import {
   type ByteConnection,
   describeFailure,
@@ -8,7 +8,7 @@ import {
   NOT_READ,
   readBuffer,
 } from './byte-connection.ts';
-import { allowedLookup, type DialTarget, isRefusedLiteral, NOT_ALLOWED } from './dial-target.ts';
+import { type DialTarget, NOT_ALLOWED } from './dial-target.ts';
 import { certificateFault, dialTls } from './dial-tls.ts';
 
 /** A connection over a socket of Node. */
@@ -25,12 +25,12 @@ export class NetConnection implements ByteConnection {
   /** Connects; `onConnect` says when. A failure comes as `onClose`. */
   static dial(target: DialTarget, onConnect: () => void): NetConnection {
     const connection = new NetConnection();
-    if (isRefusedLiteral(target)) {
+    if (isRefusedLiteral(target.host, target.allows)) {
       setImmediate(() => connection.#end(NOT_ALLOWED));
       return connection;
     }
     const { host, port, tls } = target;
-    const options = { host, port, lookup: allowedLookup(target), noDelay: true, keepAlive: true };
+    const options = { host, port, lookup: allowedLookup(target.allows, NOT_ALLOWED), noDelay: true, keepAlive: true };
     const socket = tls === undefined ? connect({ ...options, onread: connection.#onRead() }) : dialTls(options);
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       if (connection.#isClosed) return;

@@ -1,7 +1,15 @@
 import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { DescriptorClaim, MAX_UNSENT_BYTES, plainAddress, type RtspCarrier, socketHandle } from '@shardcast/shared';
+import {
+  allowedLookup,
+  DescriptorClaim,
+  isRefusedLiteral,
+  MAX_UNSENT_BYTES,
+  plainAddress,
+  type RtspCarrier,
+  socketHandle,
+} from '@shardcast/shared';
 import type { NativeAddon, NativeStreamSocket } from '../../fastpath/native-addon.ts';
 import {
   type ByteConnection,
@@ -13,7 +21,7 @@ import {
   readBuffer,
 } from './byte-connection.ts';
 
-import { allowedLookup, type DialTarget, isRefusedLiteral, NOT_ALLOWED } from './dial-target.ts';
+import { type DialTarget, NOT_ALLOWED } from './dial-target.ts';
 
 /** What of the addon is needed. */
 export type StreamAddon = Pick<NativeAddon, 'StreamSocket' | 'duplicateDescriptor'>;
@@ -46,12 +54,18 @@ export class PolledConnection implements ByteConnection {
   /** Connects; `onConnect` says when. A failure comes as `onClose`. */
   static dial(addon: StreamAddon, target: DialTarget, onConnect: () => void): PolledConnection {
     const connection = new PolledConnection(addon);
-    if (isRefusedLiteral(target)) {
+    if (isRefusedLiteral(target.host, target.allows)) {
       connection.#endSoon(NOT_ALLOWED);
       return connection;
     }
     const { host, port } = target;
-    const socket = connect({ host, port, lookup: allowedLookup(target), noDelay: true, keepAlive: true });
+    const socket = connect({
+      host,
+      port,
+      lookup: allowedLookup(target.allows, NOT_ALLOWED),
+      noDelay: true,
+      keepAlive: true,
+    });
     connection.#dialling = socket;
     let reason = ENDED_BY_PEER;
     socket.once('connect', () => {
