@@ -21,6 +21,7 @@ import { createMetricsApp } from './metrics/app.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import type { Observer } from './monitor/observer.ts';
 import type { PathManager } from './paths/path-manager.ts';
+import { recycleWorker } from './pool/recycle.ts';
 import type { WorkerPool } from './pool/worker-pool.ts';
 import { OPTIMISATION_KEYS, type WorkerSettingsMaker } from './pool/worker-settings.ts';
 import { createProfilesApp } from './profiles/app.ts';
@@ -184,7 +185,6 @@ export class Doors {
       version,
       startedAt,
     } = this.#options;
-    const recycle = async (worker: number) => pool.shards[worker]?.recycle('an operator asked for it') ?? false;
     return createApiApp({
       ...(configStore === undefined ? {} : { configStore }),
       ...(logRing === undefined ? {} : { logRing }),
@@ -203,15 +203,15 @@ export class Doors {
       version,
       startedAt,
       kick: (id) => manager.kick(id),
-      recycle,
+      recycle: async (worker) => recycleWorker(pool.shards, worker),
       ...(configStore === undefined
         ? {}
         : {
             optimise: async (worker, written) => {
-              if (pool.shards[worker] === undefined) return false;
               const own = configStore.valuesOf(OPTIMISATION_KEYS, written);
-              workerSettings.setOwn(worker, Object.keys(own).length > 0 ? own : undefined);
-              return recycle(worker);
+              return recycleWorker(pool.shards, worker, () =>
+                workerSettings.setOwn(worker, Object.keys(own).length > 0 ? own : undefined),
+              );
             },
           }),
     });
