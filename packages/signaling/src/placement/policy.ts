@@ -38,7 +38,8 @@ const MIN_COST = 0.001;
  * @returns undefined when no worker accepts streams.
  */
 export function place(stream: string, candidates: readonly Candidate[], current?: number): Placement | undefined {
-  const accepting = candidates.filter(({ isAccepting }) => isAccepting);
+  // In one order, so that sums are the same to the last bit whoever lists the workers.
+  const accepting = candidates.filter(({ isAccepting }) => isAccepting).sort((a, b) => a.worker - b.worker);
   const cost = expectedCost(accepting);
   const ranked = accepting
     .map(({ worker, load, streams, unmeasured }) => ({
