@@ -37,7 +37,7 @@ test.for([
     const mine = profile.samples.filter(({ stack }) => stack.some((name) => name.includes('burnOnPurpose')));
     const sum = (samples: typeof profile.samples) => samples.reduce((total, { values }) => total + (values[1] ?? 0), 0);
     expect(sum(mine)).toBeGreaterThan(busyNs * 0.3); // others may have had the processor, garbage is collected without a stack
-    expect(sum(profile.samples)).toBeLessThan(busyNs * 1.4);
+    expect(sum(profile.samples)).toBeLessThan(busyNs * 3);
     expect(profile.samples.flatMap(({ stack }) => stack)).not.toContain('(idle)');
   }
 });

@@ -20,6 +20,14 @@ const LIMITS: RequestLimits = { headersMs: 5_000, requestMs: 10_000, checkMs: 1_
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 5_000;
+const NO_TARGET = JSON.stringify({
+  type: 'about:blank',
+  title: 'Bad Request',
+  status: 400,
+  detail: 'the URL has a fragment',
+  code: 'BAD_REQUEST',
+  error: 'the URL has a fragment',
+});
 const BUSY = [
   'HTTP/1.1 503 Service Unavailable',
   'Retry-After: 5',
@@ -63,10 +71,15 @@ export async function listenHttp(
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
+  // A fragment is no part of a request's target (RFC 9112 §3.2), and Express finds no path in some that have one.
+  const checked: RequestListener = (req, res) => {
+    if (!req.url?.includes('#')) listener(req, res);
+    else res.writeHead(400, { 'Content-Type': 'application/problem+json', Connection: 'close' }).end(NO_TARGET);
+  };
   const server =
     certificate === undefined
-      ? createServer(options, listener)
-      : createSecureServer({ ...options, ...TLS, ...certificate.pair }, listener);
+      ? createServer(options, checked)
+      : createSecureServer({ ...options, ...TLS, ...certificate.pair }, checked);
   if (server instanceof SecureServer) certificate?.onChange((pair) => server.setSecureContext({ ...TLS, ...pair }));
   server.maxHeadersCount = MAX_HEADERS;
   server.timeout = limits.idleMs;

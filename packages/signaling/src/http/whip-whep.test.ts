@@ -315,6 +315,6 @@ test('whatever is asked, nothing breaks and every refusal is a problem with a co
       expect(status, answer).toBeLessThan(500);
       if (status >= 400 && method !== 'HEAD') expect(answer).toMatch(/"code":"[A-Z_]+"/);
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [[{ method: 'GET', path: '//#@!', type: '', body: '' }]] },
   );
 });
