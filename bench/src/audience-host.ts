@@ -39,6 +39,10 @@ export class AudienceHost {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   /** Of viewers and sinks so far. */
   cpuSeconds(): number {
     const { pid } = this.#process;

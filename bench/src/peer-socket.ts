@@ -32,6 +32,7 @@ export class PeerSocket {
   readonly #profiles: readonly SrtpProfile[];
   #remote: readonly [port: number, address: string] = [0, ''];
   #keepAlive: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   /** @param profiles offered */
   static async open(profiles: readonly SrtpProfile[], address = '127.0.0.1'): Promise<PeerSocket> {
@@ -58,7 +59,9 @@ export class PeerSocket {
     return this.#certificate.fingerprint;
   }
 
+  /** After `close` it does nothing: a connection that is still being made goes on for a while. */
   send(bytes: Buffer): void {
+    if (this.#isClosed) return;
     this.#socket.send(bytes, ...this.#remote);
   }
 
@@ -72,6 +75,7 @@ export class PeerSocket {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#keepAlive);
     this.#socket.close();
   }
@@ -119,7 +123,7 @@ export class PeerSocket {
     } finally {
       clearTimeout(timer);
       clearInterval(checking);
-      this.#keepAlive = setInterval(check, KEEP_ALIVE_MS);
+      if (!this.#isClosed) this.#keepAlive = setInterval(check, KEEP_ALIVE_MS);
     }
   }
 

@@ -1,5 +1,8 @@
 import type { Sample, Stage } from '../../bench/src/stage.ts';
 
+/** What the attacked server has room for: its cameras, its viewers and most attacks' own. */
+export const MAX_SESSIONS = 120;
+
 /** How much of everything: 1 is what the goals say, less for a short run. */
 export type Scale = {
   readonly share: number;
@@ -35,6 +38,8 @@ export type Attack = {
   run(target: Target): Promise<Finding>;
   /** A shorter run leaves it out. */
   readonly isLong?: boolean;
+  /** How much later than in the quiet windows a frame may come; not looked at in a short run. */
+  readonly maxGapMs?: number;
 };
 
 /** What viewers had of it: nothing lost, nothing forged. */

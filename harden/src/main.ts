@@ -3,14 +3,23 @@ import { parseArgs } from 'node:util';
 import { contenders } from '../../bench/src/contenders.ts';
 import { Sink } from '../../bench/src/sink.ts';
 import { Stage } from '../../bench/src/stage.ts';
-import { type Attack, isUnhurt, type Scale, type Target } from './attack.ts';
+import { type Attack, isUnhurt, MAX_SESSIONS, type Scale, type Target } from './attack.ts';
 import { DATAGRAM_ATTACKS } from './attacks/datagrams.ts';
+import { FAULTS } from './attacks/faults.ts';
 import { HTTP_ATTACKS } from './attacks/http.ts';
+import { PEER_ATTACKS } from './attacks/peers.ts';
 import { RTSP_ATTACKS } from './attacks/rtsp.ts';
 import { SESSION_ATTACKS } from './attacks/sessions.ts';
 
 const CAMERAS = 20;
-const ATTACKS: readonly Attack[] = [...DATAGRAM_ATTACKS, ...HTTP_ATTACKS, ...RTSP_ATTACKS, ...SESSION_ATTACKS];
+const ATTACKS: readonly Attack[] = [
+  ...DATAGRAM_ATTACKS,
+  ...HTTP_ATTACKS,
+  ...RTSP_ATTACKS,
+  ...SESSION_ATTACKS,
+  ...PEER_ATTACKS,
+  ...FAULTS,
+];
 
 const { values } = parseArgs({
   options: {
@@ -39,7 +48,8 @@ const stage = await Stage.open(server, {
   processors: '0,1',
   intake: 'tcp',
   profiles: [1, 7],
-  flags: ['--api=on', '--apiAddress=127.0.0.1:0', '--configJournal=off'],
+  nodeArgs: [`--import=${new URL('faults.mjs', import.meta.url)}`],
+  flags: ['--api=on', '--apiAddress=127.0.0.1:0', '--configJournal=off', `--maxSessions=${MAX_SESSIONS}`],
 });
 const rows: Row[] = [];
 try {
@@ -50,7 +60,7 @@ try {
     const row = await attacked(attack, target);
     rows.push(row);
     console.log(
-      `${row.verdict.padEnd(6)} ${row.id.padEnd(4)} ${row.goal}: ${row.figure}; lost ${row.lost}, gap ${row.gapMs.toFixed(0)} ms`,
+      `${row.verdict.padEnd(6)} ${row.id.padEnd(4)} ${row.goal}: ${row.figure}; lost ${row.lost}, gap +${row.gapMs.toFixed(0)} ms`,
     );
   }
 } finally {
@@ -82,12 +92,15 @@ async function attacked(attack: Attack, target: Target): Promise<Row> {
   const { figure, isMet } = await running;
   const after = await target.stage.observe(controlSeconds);
   const controls = isUnhurt(before) && isUnhurt(after);
+  // What the quiet windows had is the machine's doing.
+  const gapMs = Math.max(0, during.latencyMs.max - Math.max(before.latencyMs.max, after.latencyMs.max));
+  const isInTime = values.short || gapMs <= (attack.maxGapMs ?? Number.POSITIVE_INFINITY);
   return {
     id: attack.id,
     goal: attack.goal,
     figure: controls ? figure : `${figure}; CONTROL FAILED`,
     lost: during.lost,
-    gapMs: during.latencyMs.max,
-    verdict: isMet && controls && isUnhurt(during) ? 'met' : 'MISSED',
+    gapMs,
+    verdict: isMet && isInTime && controls && isUnhurt(during) ? 'met' : 'MISSED',
   };
 }

@@ -4,7 +4,7 @@ import type { Attack, Target } from '../attack.ts';
 import { flood } from '../flood.ts';
 
 /** A DTLS 1.2 ClientHello in one record, with a cipher suite that encrypts nothing. */
-function clientHello(): Buffer {
+export function clientHello(): Buffer {
   const body = Buffer.concat([
     Buffer.from([0xfe, 0xfd]),
     randomBytes(32),
