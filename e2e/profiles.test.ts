@@ -76,15 +76,21 @@ function goTop(file: Buffer): string | undefined {
 
 test('a CPU profile under traffic has all threads, by the names of the sources, and neither NACK nor mDNS', async () => {
   await start();
+  // A sampler sees a thread that has next to nothing to do by chance only.
+  const asking = setInterval(() => {
+    for (const viewer of viewers) void viewer.requestKeyframe();
+  }, 2);
   const [{ file, read }, refused] = await Promise.all([
     profile(`profile?seconds=${SECONDS}`),
     new Promise((resolve) => setTimeout(resolve, 1000)).then(() =>
       fetch(`${server.pprofUrl}/debug/pprof/profile?seconds=1`),
     ),
   ]);
+  clearInterval(asking);
   expect(refused.status).toBe(409);
   expect(read.types).toEqual(['samples/count', 'cpu/nanoseconds']);
   expect(threads(read)).toEqual(new Set(['main', 'worker-0', 'worker-1']));
+  expect(read.comments).toEqual(['threads: main, worker-0, worker-1']);
   expect([...names(read)].some((name) => name.startsWith('sfu-worker/forward/'))).toBe(true);
   expect(JSON.stringify(read)).not.toContain('is missing');
   const found = [...names(read)].filter((name) => SWITCHED_OFF.test(name));
@@ -114,7 +120,9 @@ test('a heap profile has all threads, and each says what it holds open', async (
   await start();
   const { read } = await profile('heap');
   expect(read.types).toEqual(['inuse_space/bytes']);
-  expect(threads(read)).toEqual(new Set(['main', 'worker-0', 'worker-1']));
+  // One allocation in 512 KiB is sampled: a small heap may have none that is alive.
+  expect(read.comments).toEqual(['threads: main, worker-0, worker-1']);
+  expect(threads(read)).toContain('main');
   const { items } = (await (await fetch(`${server.pprofUrl}/debug/pprof/workers`)).json()) as {
     items: { thread: string; sessions: number; streams: number }[];
   };

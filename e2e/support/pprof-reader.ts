@@ -10,6 +10,7 @@ export type ReadProfile = {
     readonly labels: Readonly<Record<string, string>>;
   }[];
   readonly functions: readonly { readonly name: string; readonly file: string }[];
+  readonly comments: readonly string[];
 };
 
 type Field = { readonly number: number; readonly value: number; readonly bytes: Buffer };
@@ -78,6 +79,7 @@ export function readProfile(file: Buffer): ReadProfile {
   return {
     types: all(1).map((each) => `${text(one(each, 1))}/${text(one(each, 2))}`),
     functions: [...functions.values()],
+    comments: numbers(profile, 13).map(text),
     samples: all(2).map((each) => ({
       stack: numbers(each, 1).flatMap((id) => places.get(id) ?? [`location ${id} is missing`]),
       values: numbers(each, 2),

@@ -29,6 +29,7 @@ export type ThreadProfile = { readonly thread: string; readonly profile: Uint8Ar
  * One profile of several threads': every sample gets a label `thread`, functions and places that they share are there once.
  * @param kinds of the values, in their order, whatever the engine calls them
  * @param startedAtMs Unix ms
+ * @param comments lines that `go tool pprof -comments` prints
  * @returns protobuf, not compressed
  */
 export function mergeProfiles(
@@ -36,10 +37,11 @@ export function mergeProfiles(
   kinds: readonly ValueKind[],
   startedAtMs: number,
   nameOf: Naming,
+  comments: readonly string[] = [],
 ): Uint8Array {
   const merger = new Merger(kinds, nameOf);
   for (const { thread, profile } of parts) merger.add(thread, Profile.decode(profile));
-  return merger.encode(startedAtMs);
+  return merger.encode(startedAtMs, comments);
 }
 
 class Merger {
@@ -86,11 +88,13 @@ class Merger {
     }
   }
 
-  encode(startedAtMs: number): Uint8Array {
+  encode(startedAtMs: number, comments: readonly string[]): Uint8Array {
     const periodType = this.#types.at(-1);
+    const comment = comments.map((line) => this.#strings.dedup(line));
     return new Profile({
       sampleType: this.#types,
       sample: this.#samples,
+      comment,
       location: [...this.#locations.values()],
       function: [...this.#functions.values()],
       stringTable: this.#strings,

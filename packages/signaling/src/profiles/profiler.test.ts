@@ -52,7 +52,8 @@ const lost = async () => {
 test('all threads are in one file, each sample with its thread, and what they share is there once', async () => {
   const calls: Calls = [];
   const file = await profiler(thread('main', calls), thread('worker-0', calls)).cpu(undefined, 0, forever);
-  const { samples, functions, types } = readProfile(file ?? Buffer.of());
+  const { samples, functions, types, comments } = readProfile(file ?? Buffer.of());
+  expect(comments).toEqual(['threads: main, worker-0']);
   expect(types).toEqual(['samples/count', 'cpu/nanoseconds']);
   expect(samples).toEqual(
     ['main', 'worker-0'].flatMap((name) => [
@@ -90,8 +91,9 @@ test('a worker that is lost meanwhile is left out, and alone is an answer of its
   const gone = thread('worker-0', calls, { stopCpu: lost, heap: lost, inspect: lost, state: 'up' });
   const restarting = thread('worker-1', calls, { state: 'restarting', inspect: lost });
   const all = profiler(thread('main', calls), gone, restarting);
-  const { samples } = readProfile((await all.cpu(undefined, 0, forever)) ?? Buffer.of());
+  const { samples, comments } = readProfile((await all.cpu(undefined, 0, forever)) ?? Buffer.of());
   expect(new Set(samples.map(({ labels }) => labels['thread']))).toEqual(new Set(['main']));
+  expect(comments).toEqual(['threads: main', 'lost: worker-0']);
   await expect(all.cpu('worker-0', 0, forever)).rejects.toMatchObject({ code: 'WORKER_LOST' });
   expect(await all.inspect()).toEqual([
     expect.objectContaining({ thread: 'main', timers: 3, heapBytes: 5 }),

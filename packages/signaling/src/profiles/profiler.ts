@@ -27,7 +27,7 @@ export type ProfilerOptions = {
   readonly now: () => number;
 };
 
-/** Profiles of one or all threads, in one gzipped pprof file. A thread that is lost meanwhile is left out of it. */
+/** Profiles of one or all threads, in one gzipped pprof file, whose comments name them. A thread that is lost meanwhile is left out of it. */
 export class Profiler {
   readonly #options: ProfilerOptions;
 
@@ -53,15 +53,16 @@ export class Profiler {
     }
     await pause(seconds * 1000, signal);
     const parts = await stop();
-    return signal.aborted ? undefined : this.#file(parts, CPU_KINDS, startedAtMs);
+    return signal.aborted ? undefined : this.#file(threads, parts, CPU_KINDS, startedAtMs);
   }
 
   /** What is alive of the sampled allocations. Each thread collects its garbage for it, one after the other. */
   async heap(thread: string | undefined): Promise<Buffer> {
     const parts: ThreadProfile[] = [];
-    for (const each of this.#choose(thread))
+    const threads = this.#choose(thread);
+    for (const each of threads)
       parts.push(...(await settled([each.heap().then((profile) => ({ thread: each.name, profile }))])));
-    return this.#file(parts, HEAP_KINDS, this.#options.now());
+    return this.#file(threads, parts, HEAP_KINDS, this.#options.now());
   }
 
   /** Every thread and what it holds open; of one that does not answer only its state. */
@@ -88,9 +89,18 @@ export class Profiler {
     return chosen;
   }
 
-  async #file(parts: readonly ThreadProfile[], kinds: readonly ValueKind[], startedAtMs: number): Promise<Buffer> {
+  async #file(
+    asked: readonly ProfiledThread[],
+    parts: readonly ThreadProfile[],
+    kinds: readonly ValueKind[],
+    startedAtMs: number,
+  ): Promise<Buffer> {
     if (parts.length === 0) throw new ShardcastError('WORKER_LOST', 'the worker was lost meanwhile');
-    return compress(mergeProfiles(parts, kinds, startedAtMs, this.#options.nameOf));
+    // A thread that did next to nothing may have no sample: the comments say that it was asked all the same.
+    const answered = parts.map(({ thread }) => thread);
+    const lost = asked.map(({ name }) => name).filter((name) => !answered.includes(name));
+    const comments = [`threads: ${answered.join(', ')}`, ...(lost.length > 0 ? [`lost: ${lost.join(', ')}`] : [])];
+    return compress(mergeProfiles(parts, kinds, startedAtMs, this.#options.nameOf, comments));
   }
 }
 
