@@ -13,15 +13,15 @@ const CHECKS = [
 ];
 
 export function runChecks() {
-  let failed = 0;
+  const failures = [];
   for (const [name, script, ...args] of CHECKS) {
     const { status } = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
     console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
-    if (status !== 0) failed++;
+    if (status !== 0) failures.push(name);
   }
-  return { passed: CHECKS.length - failed, failed };
+  return { passed: CHECKS.length - failures.length, failures };
 }
 
 if (process.argv[1] !== undefined && import.meta.url.endsWith('/check.mjs') && process.argv[1].endsWith('check.mjs')) {
-  process.exit(runChecks().failed === 0 ? 0 : 1);
+  process.exit(runChecks().failures.length === 0 ? 0 : 1);
 }

@@ -62,12 +62,12 @@ function build(/** @type {string} */ output, /** @type {string[]} */ options) {
   return status === 0;
 }
 
-/** @returns {{ passed: number, failed: number, skipped: number }} */
+/** @returns {{ passed: number, failures: string[], skipped?: number }} */
 export function fuzzNative(/** @type {number} */ seconds, /** @type {number} */ seed) {
   const reason = missing();
   if (reason !== undefined) {
     console.log(`skip the native path under sanitizers: ${reason}`);
-    return { passed: 0, failed: 0, skipped: 2 };
+    return { passed: 0, failures: [], skipped: 2 };
   }
   const core = join(cache, 'core');
   const addon = join(cache, 'shardcast.node');
@@ -100,18 +100,18 @@ export function fuzzNative(/** @type {number} */ seconds, /** @type {number} */ 
       },
     ],
   ]);
-  let failed = 0;
+  const failures = [];
   for (const [name, make, command, args, env] of steps) {
     const ok =
       make() && spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status === 0;
     console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`);
-    if (!ok) failed++;
+    if (!ok) failures.push(name);
   }
-  return { passed: steps.length - failed, failed, skipped: 0 };
+  return { passed: steps.length - failures.length, failures };
 }
 
 if (process.argv[1]?.endsWith('fuzz-native.mjs')) {
   const seconds = Number(process.argv[2] ?? 60);
   const seed = Number(process.argv[3] ?? Date.now() % 1_000_000);
-  process.exit(fuzzNative(seconds, seed).failed === 0 ? 0 : 1);
+  process.exit(fuzzNative(seconds, seed).failures.length === 0 ? 0 : 1);
 }
