@@ -178,7 +178,7 @@ describe('a fault says where it is', () => {
 
   test('a pattern with a source of its own', () => {
     expect(faults('paths:\n  all_others:\n    source: rtsp://h/\n')).toEqual([
-      'shardcast.yml:3: paths.all_others.source: a pattern has no single source: only publisher',
+      'shardcast.yml:3: paths.all_others.source: the paths of a pattern have sources on demand only: set sourceOnDemand',
     ]);
   });
 

@@ -29,7 +29,8 @@ function sourceFault(source: string): string | undefined {
   if (source === 'publisher') return undefined;
   if (source.startsWith('file:')) return source.length > 'file:'.length ? undefined : 'file: needs a file name';
   if (!/^rtsps?:\/\//.test(source)) return 'expected publisher, rtsp://host/…, rtsps://host/… or file:clip.h264';
-  return URL.canParse(source) && new URL(source).hostname !== '' ? undefined : 'is not a usable rtsp:// URL';
+  const filledIn = source.replaceAll(/\$G[1-9]|\$MTX_PATH/g, '1'); // a pattern's: what it becomes, who asks will say
+  return URL.canParse(filledIn) && new URL(filledIn).hostname !== '' ? undefined : 'is not a usable rtsp:// URL';
 }
 
 const Source = z
@@ -43,7 +44,7 @@ const Source = z
 
 const pathKeys = {
   source: Source.describe(
-    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled, `rtsps://` over TLS; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory, with the Opus of a `clip.ogg` beside it.',
+    'Where the stream comes from: `publisher` waits for one (WHIP or RTSP push); `rtsp://user:pass@host/…` is pulled, `rtsps://` over TLS; `file:clip.h264` loops an Annex B H.264 file, relative to the working directory, with the Opus of a `clip.ogg` beside it. In the source of a regular expression `$G1` is what its first group matched, `$MTX_PATH` the whole name.',
   ),
   rtspTransport: RtspTransport.describe('How to pull an RTSP source; `automatic` takes TCP, then UDP.'),
   sourceFingerprint: z
@@ -53,7 +54,13 @@ const pathKeys = {
       "SHA-256 of the certificate of an `rtsps://` source, for one that no authority signed. The log says a camera's when it is refused.",
     ),
   sourceOnDemand: onOff().describe(
-    'Accepted for MediaMTX files. Not in use yet: sources are opened at start and stay open.',
+    'Open the source when somebody wants to watch, and close it when nobody watches any more, instead of keeping it open.',
+  ),
+  sourceOnDemandStartTimeout: duration(500, 120_000).describe(
+    'Who wants to watch a source on demand waits for it at most so long.',
+  ),
+  sourceOnDemandCloseAfter: duration(0, 86_400_000).describe(
+    'A source on demand is closed when nobody has watched it for so long.',
   ),
   maxReaders: whole(0, 100_000).describe('Viewers at once; 0 is no limit.'),
   overridePublisher: onOff().describe(
@@ -68,6 +75,8 @@ const PathDefaults = z.strictObject({
   rtspTransport: pathKeys.rtspTransport.default('automatic'),
   sourceFingerprint: pathKeys.sourceFingerprint.default(''),
   sourceOnDemand: pathKeys.sourceOnDemand.prefault('off'),
+  sourceOnDemandStartTimeout: pathKeys.sourceOnDemandStartTimeout.prefault('10s'),
+  sourceOnDemandCloseAfter: pathKeys.sourceOnDemandCloseAfter.prefault('10s'),
   maxReaders: pathKeys.maxReaders.prefault(0),
   overridePublisher: pathKeys.overridePublisher.prefault('on'),
   alarmCameraLost: pathKeys.alarmCameraLost.prefault('on'),
@@ -263,12 +272,12 @@ export const ConfigSchema = z
         context.addIssue({ code: 'custom', path: [key], message: `authMethod ${method} needs it` });
     }
     for (const [name, entry] of Object.entries(config.paths)) {
-      const source = entry.source ?? config.pathDefaults.source;
-      if (isPattern(name) && source !== 'publisher')
+      const { source, sourceOnDemand } = { ...config.pathDefaults, ...entry };
+      if (isPattern(name) && source !== 'publisher' && sourceOnDemand !== true)
         context.addIssue({
           code: 'custom',
           path: ['paths', name, 'source'],
-          message: 'a pattern has no single source: only publisher',
+          message: 'the paths of a pattern have sources on demand only: set sourceOnDemand',
         });
     }
   });

@@ -1,4 +1,4 @@
-import { type Config, findPath } from '@shardcast/shared';
+import { type Config, findPath, type PathConfig } from '@shardcast/shared';
 import type { Observer } from '../monitor/observer.ts';
 import type { PathInfo, ShardView } from '../paths/media.ts';
 import type { Reading } from './alarm-book.ts';
@@ -16,7 +16,7 @@ type Add = (
 ) => void;
 
 type PathThresholds = {
-  /** The configuration names the path, so it is missed. */
+  /** The configuration names the path and wants it there always, so it is missed. */
   readonly isMissed: boolean;
   readonly isPulled: boolean;
   readonly lossRatio: number;
@@ -105,7 +105,7 @@ export class Readings {
     if (known !== undefined) return known;
     const found = findPath(this.#config, name);
     const thresholds: PathThresholds = {
-      isMissed: found?.confName === name && found.config.alarmCameraLost,
+      isMissed: found?.confName === name && found.config.alarmCameraLost && !isOnDemand(found.config),
       isPulled: found !== undefined && found.config.source !== 'publisher',
       lossRatio: found?.config.alarmLossRatio ?? 0,
       minBitrate: found?.config.alarmMinBitrate ?? 0,
@@ -122,4 +122,8 @@ export class Readings {
       for (const name of each.keys()) if (!names.has(name)) each.delete(name);
     for (const name of this.#wasOnline) if (!names.has(name)) this.#wasOnline.delete(name);
   }
+}
+
+function isOnDemand({ source, sourceOnDemand }: PathConfig): boolean {
+  return source !== 'publisher' && sourceOnDemand;
 }

@@ -87,17 +87,30 @@ export class Admission {
     const rule = this.path(path);
     const state = this.#options.streams.get(path);
     if (state?.state !== 'online') throw notReady(path, rule, state);
-    if (rule.maxReaders > 0 && this.#options.sessions.readersOf(path) >= rule.maxReaders) {
+    this.#viewer(path, rule, remoteAddr);
+    return state;
+  }
+
+  /**
+   * Who wants to watch a source that is open on demand only.
+   * @throws ShardcastError what `viewer` does, but that it is not ready
+   */
+  asker(path: string, rule: PathRule, remoteAddr: string): PathState {
+    this.#viewer(path, rule, remoteAddr);
+    return this.#options.streams.ensure(path, rule, this.#options.clock());
+  }
+
+  #viewer(path: string, rule: PathRule, remoteAddr: string): void {
+    const { limits, sessions } = this.#options;
+    if (isReached(rule.maxReaders, sessions.readersOf(path))) {
       throw new ShardcastError('TOO_MANY_SESSIONS', `"${path}" has its ${rule.maxReaders} readers`);
     }
     this.#room();
-    const { limits, sessions } = this.#options;
     const client = clientKey(remoteAddr);
     if (client !== undefined && isReached(limits.readersPerClient, sessions.readersFrom(client))) {
       throw new ShardcastError('CLIENT_OVER_LIMIT', `${limits.readersPerClient} viewers watch from there already`);
     }
     this.#newcomer(client);
-    return state;
   }
 
   /** @throws ShardcastError TOO_MANY_CONNECTING */
@@ -130,7 +143,8 @@ function isReached(limit: number, count: number): boolean {
 
 function notReady(path: string, rule: PathRule, state: PathState | undefined): ShardcastError {
   // A name that only a pattern admits is no stream unless somebody publishes it, or did a moment ago.
-  const isKnown = rule.confName === path || state?.wasOnline === true || state?.state === 'starting';
+  const isNamed = rule.confName === path || rule.onDemand !== undefined;
+  const isKnown = isNamed || state?.wasOnline === true || state?.state === 'starting';
   if (!isKnown) return new ShardcastError('STREAM_NOT_FOUND', `nobody publishes to "${path}"`);
   const why = state?.reason === undefined ? '' : `: ${state.reason}`;
   return new ShardcastError('STREAM_NOT_READY', `"${path}" has no live source${why}`);

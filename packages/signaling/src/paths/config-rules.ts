@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { type Config, findPath, isPattern, type PathConfig, type SourceSpec } from '@shardcast/shared';
-import type { PathRule, PathRules } from './path-rules.ts';
+import { type Config, type FoundPath, findPath, isPattern, type PathConfig, type SourceSpec } from '@shardcast/shared';
+import type { OnDemand, PathRule, PathRules } from './path-rules.ts';
 
 /** The configuration as the path manager asks it. Files are relative to the working directory. */
 export function rulesFromConfig(config: Config, workingDirectory: string): PathRules {
@@ -11,7 +11,8 @@ export function rulesFromConfig(config: Config, workingDirectory: string): PathR
       if (found === undefined) return undefined;
       return {
         confName: found.confName,
-        source: sourceSpec(found.config, workingDirectory),
+        source: sourceSpec(found, name, workingDirectory),
+        onDemand: onDemand(found.config),
         maxReaders: found.config.maxReaders,
         overridePublisher: found.config.overridePublisher,
       };
@@ -19,13 +20,25 @@ export function rulesFromConfig(config: Config, workingDirectory: string): PathR
   };
 }
 
-function sourceSpec(
-  { source, rtspTransport, sourceFingerprint }: PathConfig,
-  workingDirectory: string,
-): SourceSpec | 'publisher' {
+function onDemand(config: PathConfig): OnDemand | undefined {
+  if (!config.sourceOnDemand || config.source === 'publisher') return undefined;
+  return { startTimeoutMs: config.sourceOnDemandStartTimeout, closeAfterMs: config.sourceOnDemandCloseAfter };
+}
+
+function sourceSpec({ confName, config }: FoundPath, name: string, workingDirectory: string): SourceSpec | 'publisher' {
+  const { rtspTransport, sourceFingerprint } = config;
+  const source = isPattern(confName) ? filledIn(config.source, confName, name) : config.source;
   if (source === 'publisher') return source;
   if (source.startsWith('file:'))
     return { type: 'file', file: resolve(workingDirectory, source.slice('file:'.length)) };
   const fingerprint = sourceFingerprint.replaceAll(':', '').toLowerCase();
   return { type: 'rtsp', url: source, transport: rtspTransport, fingerprint };
+}
+
+/** `$G1` … `$G9` and `$MTX_PATH`, as MediaMTX has them. A name holds nothing that could end a part of a URL but `/` and `:`. */
+function filledIn(source: string, confName: string, name: string): string {
+  const groups = confName.startsWith('~') ? (new RegExp(confName.slice(1)).exec(name) ?? []) : [];
+  return source.replaceAll(/\$G([1-9])|\$MTX_PATH/g, (_, group?: string) =>
+    group === undefined ? name : (groups[Number(group)] ?? ''),
+  );
 }

@@ -12,6 +12,7 @@ import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
+import { ask, isWanted, watched } from './demand.ts';
 import { Housing, type PathShard } from './housing.ts';
 import type {
   Caller,
@@ -25,7 +26,7 @@ import type {
 } from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
 import { PathAnnouncer } from './path-announcer.ts';
-import type { PathRules } from './path-rules.ts';
+import type { OnDemand, PathRules } from './path-rules.ts';
 import { goesOn, pathEffects } from './rule-changes.ts';
 import { noSession, type SessionEntry, SessionRegistry, sessionInfo } from './session-registry.ts';
 import { Sources } from './sources.ts';
@@ -94,8 +95,9 @@ export class PathManager implements Media {
   }
 
   async subscribe(path: string, offer: string, caller: Caller): Promise<SessionAnswer> {
-    this.#admission.path(path);
-    await this.#hold(path);
+    const rule = this.#admission.path(path);
+    if (rule.onDemand === undefined) await this.#hold(path);
+    else await this.#demand(this.#admission.asker(path, rule, caller.remoteAddr), rule.onDemand);
     // Asked again: the stream may have another home now, the path another rule, and the server may be stopping.
     return this.#openSession('whep', this.#admission.viewer(path, caller.remoteAddr), offer, caller);
   }
@@ -279,6 +281,14 @@ export class PathManager implements Media {
     if (leftMs > 0) await this.#waiters.wait(path, leftMs);
   }
 
+  /** The source of a path on demand is opened for its first viewer, who waits for it with those who come meanwhile. */
+  async #demand(state: PathState, { startTimeoutMs }: OnDemand): Promise<void> {
+    ask(state, this.#options.clock());
+    if (state.state === 'online') return;
+    this.#sources.open(state);
+    await this.#waiters.wait(state.name, startTimeoutMs);
+  }
+
   async #openSession(kind: SessionKind, state: PathState, offer: string, caller: Caller): Promise<SessionAnswer> {
     const { entry, shard } = await this.#begin(kind, state, caller);
     const { session, id, slot, etag } = entry;
@@ -388,8 +398,8 @@ export class PathManager implements Media {
 
   #goOffline(state: PathState, reason: string, nowMs: number): void {
     const { name, state: before } = state;
-    // Whoever publishes must come back; what we pull, somebody is dialling already.
-    state.state = state.rule.source === 'publisher' ? 'idle' : 'starting';
+    // Whoever publishes must come back; what we pull, somebody is dialling already, unless nobody wants it.
+    state.state = state.rule.source === 'publisher' || !isWanted(state, nowMs) ? 'idle' : 'starting';
     state.onlineSince = undefined;
     state.reason = reason;
     state.changedAtMs = nowMs;
@@ -451,8 +461,17 @@ export class PathManager implements Media {
         nowMs - state.changedAtMs > this.#options.publisherGraceMs &&
         !this.#sessions.has(state.name);
       if (isAbandoned && !isUntouched) this.#end(state, 'nobody publishes');
+      else this.#endUnwanted(state, nowMs);
     }
     this.#sources.openAll();
+  }
+
+  /** Also a name that a pattern admits and whose source never came. */
+  #endUnwanted(state: PathState, nowMs: number): void {
+    const { name, home, rule } = state;
+    if (rule.onDemand !== undefined && this.#sessions.has(name)) watched(state, nowMs);
+    if (isWanted(state, nowMs) || (home === undefined && rule.confName === name)) return;
+    this.#end(state, 'nobody watches');
   }
 
   #endExpired(nowMs: number): void {
@@ -510,5 +529,6 @@ function messageOf(error: unknown): string {
 }
 
 function notBegun({ rule }: PathState): string {
-  return rule.source === 'publisher' ? 'nobody publishes to it' : 'it has not begun yet';
+  if (rule.source === 'publisher') return 'nobody publishes to it';
+  return rule.onDemand === undefined ? 'it has not begun yet' : 'its source is opened when somebody watches';
 }

@@ -1,10 +1,20 @@
 import type { SourceSpec } from '@shardcast/shared';
 
+/** When a source on demand is wanted. */
+export type OnDemand = {
+  /** From the asking of a viewer. */
+  readonly startTimeoutMs: number;
+  /** From the last viewer's end. */
+  readonly closeAfterMs: number;
+};
+
 /** A name's place in the configuration. */
 export type PathRule = {
   /** The entry that matched: the name itself, a `~regex`, or `all_others`. */
   readonly confName: string;
   readonly source: SourceSpec | 'publisher';
+  /** The source is open only while it is wanted. */
+  readonly onDemand?: OnDemand | undefined;
   /** 0 is no limit. */
   readonly maxReaders: number;
   /** A new publisher takes the place of one that is online. */

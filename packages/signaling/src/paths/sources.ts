@@ -1,6 +1,7 @@
 import { ShardcastError, type SourceSpec } from '@shardcast/shared';
 import type { Logger } from '../logging/logger.ts';
 import type { Quarantine } from '../pool/quarantine.ts';
+import { isWanted } from './demand.ts';
 import type { Housing, PathShard } from './housing.ts';
 import type { PathState, StreamRegistry } from './stream-registry.ts';
 
@@ -43,12 +44,13 @@ export class Sources {
     for (const state of this.#options.streams.all()) this.open(state);
   }
 
-  /** Does nothing when the source is open, is not ours, or must wait. */
+  /** Does nothing when the source is open, is not ours, is not wanted, or must wait. */
   open(state: PathState): void {
     const { source } = state.rule;
     const { clock, housing, quarantine } = this.#options;
     if (source === 'publisher' || state.home !== undefined) return;
     const nowMs = clock();
+    if (!isWanted(state, nowMs)) return;
     if (nowMs < state.retryAtMs || !housing.canHouse(state, nowMs) || this.#isGathering(nowMs)) return;
     if (quarantine.reason(state.name, nowMs) !== undefined) return;
     try {

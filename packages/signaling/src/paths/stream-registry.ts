@@ -31,6 +31,8 @@ export type PathState = {
   firstHomeAtMs: number | undefined;
   /** It was online in this home or the one before: viewers that come too early are told to wait, not to go. */
   wasOnline: boolean;
+  /** Until when a source on demand is wanted, monotonic ms. */
+  wantedUntilMs: number;
   /** The worker that was lost under it. */
   lostWorker: number | undefined;
   /** When a source that could not be opened is tried again, and the delay after that. */
@@ -75,6 +77,7 @@ export class StreamRegistry {
       reason: undefined,
       firstHomeAtMs: undefined,
       wasOnline: false,
+      wantedUntilMs: Number.NEGATIVE_INFINITY,
       lostWorker: undefined,
       retryAtMs: 0,
       retryDelayMs: 0,
