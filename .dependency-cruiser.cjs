@@ -6,13 +6,13 @@ module.exports = {
       name: 'shared-imports-neither',
       severity: 'error',
       from: { path: '^packages/shared/' },
-      to: { path: '^packages/(sfu-worker|signaling|reader|dashboard)/' },
+      to: { path: '^packages/(sfu-worker|signaling|reader|dashboard|load)/' },
     },
     {
       name: 'worker-never-imports-signaling',
       severity: 'error',
       from: { path: '^packages/sfu-worker/' },
-      to: { path: '^packages/(signaling|reader|dashboard)/' },
+      to: { path: '^packages/(signaling|reader|dashboard|load)/' },
     },
     {
       name: 'signaling-imports-only-the-workers-face',
@@ -21,11 +21,21 @@ module.exports = {
       to: { path: '^packages/sfu-worker/src/', pathNot: '^packages/sfu-worker/src/index\\.ts$' },
     },
     {
+      name: 'load-knows-servers-from-outside',
+      comment: 'It shares with the worker what both ends of a session are made of, and nothing else.',
+      severity: 'error',
+      from: { path: '^packages/load/' },
+      to: {
+        path: '^packages/(signaling|reader|dashboard|sfu-worker)/',
+        pathNot: '^packages/sfu-worker/src/peer\\.ts$',
+      },
+    },
+    {
       name: 'browsers-import-no-server',
       comment: 'The dashboard knows the server by its API and plays by the reader.',
       severity: 'error',
       from: { path: '^packages/(reader|dashboard)/', pathNot: '\\.test\\.tsx?$' },
-      to: { path: '^packages/(shared|sfu-worker|signaling)/|^node:' },
+      to: { path: '^packages/(shared|sfu-worker|signaling|load)/|^node:' },
     },
     {
       name: 'pure-has-no-io',
@@ -39,7 +49,10 @@ module.exports = {
     {
       name: 'werift-only-in-session',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/sfu-worker/((src|test)/session|native/fuzz)/' },
+      from: {
+        path: '^packages/',
+        pathNot: '^packages/(sfu-worker/((src|test)/session|native/fuzz)|load/src/traffic)/',
+      },
       to: { path: 'node_modules/(\\.pnpm/)?(werift|tweetnacl|@fidm|@noble)' },
     },
     {

@@ -1,8 +1,6 @@
+import { Camera, CameraClock, FRAMES_PER_SECOND } from '@shardcast/load';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Audience, lostOf, percentile } from '../bench/src/audience.ts';
-import { Camera } from '../bench/src/camera.ts';
-import { CameraClock } from '../bench/src/camera-clock.ts';
-import { FRAMES_PER_SECOND } from '../bench/src/packets.ts';
 import { Viewer } from '../bench/src/viewer.ts';
 import { TestServer, until } from './support/server.ts';
 
@@ -63,7 +61,8 @@ async function settled(): Promise<Awaited<ReturnType<typeof counters>>> {
 }
 
 test(`${STREAMS} cameras and ${STREAMS} viewers run for ${SECONDS} s without a lost packet`, async () => {
-  for (let index = 0; index < STREAMS; index++) cameras.push(await Camera.publish(server.rtsp, `cam${index}`, index));
+  for (let ordinal = 0; ordinal < STREAMS; ordinal++)
+    cameras.push(await Camera.publish(`${server.rtsp}/cam${ordinal}`, { ordinal }));
   clock = new CameraClock(STREAMS, FRAMES_PER_SECOND, (index) => cameras[index]?.frames.send());
   await until(
     async () => (await counters()).keyframes >= STREAMS,

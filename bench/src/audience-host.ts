@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
+import { cpuSecondsOf } from '@shardcast/load';
+import type { SrtpProfile } from '@shardcast/sfu-worker/peer';
 import { emptyTally, type Tally } from './audience.ts';
 import type { AudienceReply, AudienceRequest } from './audience-process.ts';
-import { cpuSecondsOf } from './process-account.ts';
 
 const SCRIPT = fileURLToPath(new URL('audience-process.ts', import.meta.url));
 /** A datagram socket's descriptor is only to be had by a deprecated property. */

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
+import type { SrtpProfile } from '@shardcast/sfu-worker/peer';
 import { Audience, type Tally } from './audience.ts';
 import { Sink } from './sink.ts';
 import { Viewer } from './viewer.ts';

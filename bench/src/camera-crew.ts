@@ -1,7 +1,4 @@
-import { Camera } from './camera.ts';
-import { CameraClock } from './camera-clock.ts';
-import type { FrameSource } from './frame-source.ts';
-import { FRAMES_PER_SECOND } from './packets.ts';
+import { Camera, CameraClock, FRAMES_PER_SECOND, type FrameSource } from '@shardcast/load';
 import type { PullCameras } from './pull-camera.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 
@@ -73,8 +70,8 @@ export class CameraCrew {
   async #connect(path: string, ordinal: number): Promise<{ readonly frames: FrameSource; close(): void }> {
     const { plainPort } = this.#server;
     if (plainPort !== undefined) return Camera.plain(plainPort(ordinal), ordinal);
-    if (this.#intake === 'whip') return Camera.whip(this.#server.web, path, ordinal);
-    if (this.#intake !== 'pull') return Camera.publish(this.#server.rtsp, path, ordinal, this.#intake);
+    if (this.#intake === 'whip') return Camera.whip(`${this.#server.web}/${path}/whip`, { ordinal });
+    if (this.#intake !== 'pull') return Camera.publish(`${this.#server.rtsp}/${path}`, { ordinal }, this.#intake);
     for (;;) {
       const frames = this.#pulled?.frames(path);
       if (frames !== undefined) return { frames, close: () => {} };

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describePeer } from './peer-description.ts';
-import type { PeerSocket } from './peer-socket.ts';
-import type { Introduction } from './signalling.ts';
+import { describePeer, type Introduction, type PeerSocket } from '@shardcast/load';
 
 type Reply = {
   readonly janus: string;

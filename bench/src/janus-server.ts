@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { PAYLOAD_TYPE, SPROP } from '@shardcast/load';
 import type { ServerOptions } from './contenders.ts';
-import { PAYLOAD_TYPE, SPROP } from './packets.ts';
 import { ServerProcess } from './server-process.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 

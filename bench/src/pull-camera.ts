@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { FrameSource, overTcp } from './frame-source.ts';
-import { PAYLOAD_TYPE, SPROP } from './packets.ts';
+import { FrameSource, overTcp, PAYLOAD_TYPE, SPROP } from '@shardcast/load';
 
 /** All cameras that are pulled: one RTSP server, a path each. */
 export class PullCameras {

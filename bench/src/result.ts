@@ -1,4 +1,4 @@
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
+import type { SrtpProfile } from '@shardcast/sfu-worker/peer';
 import type { Intake } from './camera-crew.ts';
 import type { Contender } from './contenders.ts';
 import type { Sample } from './stage.ts';

@@ -1,9 +1,9 @@
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
+import { cpuSecondsOf, machineCpuSeconds, residentBytesOf } from '@shardcast/load';
+import type { SrtpProfile } from '@shardcast/sfu-worker/peer';
 import { lostOf, percentile, type Tally } from './audience.ts';
 import { AudienceHost } from './audience-host.ts';
 import { CameraCrew, type Intake } from './camera-crew.ts';
 import type { Contender, ServerOptions } from './contenders.ts';
-import { cpuSecondsOf, machineCpuSeconds, residentBytesOf } from './process-account.ts';
 import { PullCameras } from './pull-camera.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 

@@ -1,10 +1,7 @@
-import { guessIndex } from '../../packages/sfu-worker/src/session/srtp/rollover.ts';
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
-import { SrtpReceiver } from '../../packages/sfu-worker/src/session/srtp/unprotect.ts';
+import { MarkCheck, PeerSocket } from '@shardcast/load';
+import { guessIndex, type SrtpProfile, SrtpReceiver } from '@shardcast/sfu-worker/peer';
 import type { Audience } from './audience.ts';
-import { nowMs, readMark } from './packets.ts';
-import { PeerSocket } from './peer-socket.ts';
-import { introduce, localAddressFor } from './signalling.ts';
+import { introduce, localAddressFor } from './introduce.ts';
 
 export type ViewerOptions = {
   /** Which packets are authenticated, decrypted and compared: all, or the last one of every second frame. */
@@ -17,14 +14,11 @@ export class Viewer {
   readonly peer: PeerSocket;
   readonly #audience: Audience;
   readonly #checksAll: boolean;
-  readonly #mark = { sentAtMs: 0, number: 0 };
+  readonly #marks = new MarkCheck();
   #receiver: SrtpReceiver | undefined;
   #hangUp: (() => Promise<void>) | undefined;
   #highest = -1;
   #markers = 0;
-  /** Of the packet that was checked last. */
-  #checkedIndex = -1;
-  #checkedNumber = -1;
 
   /** @param url as `introduce` takes it */
   static async play(url: string, audience: Audience, options: ViewerOptions = {}): Promise<Viewer> {
@@ -93,18 +87,10 @@ export class Viewer {
       tally.rejected++;
       return;
     }
-    // Stock servers add extensions: the mark is looked for behind them.
-    const plain = headerLength === 12 ? datagram : datagram.subarray(headerLength - 12);
-    if (!readMark(plain, end - headerLength + 12, this.#mark)) return;
-    const step = this.#mark.number - this.#checkedNumber;
-    // Parameter sets have sequence numbers, but no marks: numbers may go on slower than indexes.
-    const isInPlace = step > 0 === index > this.#checkedIndex && step <= index - this.#checkedIndex;
-    const isFirst = this.#checkedIndex < 0;
-    this.#checkedIndex = index;
-    this.#checkedNumber = this.#mark.number;
-    if (!recording) return;
+    const verdict = this.#marks.check(datagram, headerLength, end, index);
+    if (verdict === 'unmarked' || !recording) return;
     tally.marked++;
-    if (!isFirst && !isInPlace) tally.wrong++;
-    if (isLast) tally.latenciesMs.push(nowMs() - this.#mark.sentAtMs);
+    if (verdict === 'wrong') tally.wrong++;
+    if (isLast) tally.latenciesMs.push(this.#marks.latencyMs);
   }
 }

@@ -1,7 +1,7 @@
+import { descriptorsOf } from '@shardcast/load';
 import { AudienceHost } from '../audience-host.ts';
 import { CameraCrew } from '../camera-crew.ts';
 import type { Contender } from '../contenders.ts';
-import { descriptorsOf } from '../process-account.ts';
 import type { Measurement, Settings, Workload } from '../result.ts';
 import { Stage, sleep } from '../stage.ts';
 

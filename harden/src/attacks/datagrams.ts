@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { bindingRequest } from '../../../bench/src/binding-request.ts';
+import { bindingRequest } from '@shardcast/load';
 import type { Attack, Target } from '../attack.ts';
 import { flood } from '../flood.ts';
 

@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
+import { describePeer, descriptorsOf, PeerSocket } from '@shardcast/load';
 import { AudienceHost } from '../../../bench/src/audience-host.ts';
-import { describePeer } from '../../../bench/src/peer-description.ts';
-import { PeerSocket } from '../../../bench/src/peer-socket.ts';
-import { descriptorsOf } from '../../../bench/src/process-account.ts';
 import { type Attack, MAX_SESSIONS, percentile, sleep, type Target } from '../attack.ts';
 
 const STOPPED_MS = 10_000;

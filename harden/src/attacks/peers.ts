@@ -1,10 +1,6 @@
+import { bindingRequest, describePeer, exchange, FrameSource, overSrtp, PeerSocket } from '@shardcast/load';
 import { lostOf } from '../../../bench/src/audience.ts';
 import { AudienceHost } from '../../../bench/src/audience-host.ts';
-import { bindingRequest } from '../../../bench/src/binding-request.ts';
-import { FrameSource, overSrtp } from '../../../bench/src/frame-source.ts';
-import { describePeer } from '../../../bench/src/peer-description.ts';
-import { PeerSocket } from '../../../bench/src/peer-socket.ts';
-import { exchange } from '../../../bench/src/signalling.ts';
 import { type Attack, sleep } from '../attack.ts';
 import { flood } from '../flood.ts';
 import { clientHello } from './datagrams.ts';

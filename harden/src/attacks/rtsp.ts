@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { cpuSecondsOf } from '../../../bench/src/process-account.ts';
+import { cpuSecondsOf } from '@shardcast/load';
 import { type Attack, sleep } from '../attack.ts';
 
 const AT_ONCE = 20;

@@ -1,6 +1,5 @@
+import { describePeer, PeerSocket } from '@shardcast/load';
 import { AudienceHost } from '../../../bench/src/audience-host.ts';
-import { describePeer } from '../../../bench/src/peer-description.ts';
-import { PeerSocket } from '../../../bench/src/peer-socket.ts';
 import { type Attack, percentile, sleep, type Target } from '../attack.ts';
 
 const CONSENT_MS = 30_000;

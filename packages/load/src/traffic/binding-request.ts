@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { crc32 } from '../../packages/sfu-worker/src/session/crc32.ts';
+import { crc32 } from '@shardcast/sfu-worker/peer';
 
 /** A controlling agent's check that nominates at once (RFC 8445 §7.1). */
 export function bindingRequest(username: string, pwd: string): Buffer {

@@ -1,11 +1,9 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
-import { SrtpSender } from '../../packages/sfu-worker/src/session/srtp/protect.ts';
-import { FrameWriter, nowMs, PACKET_BYTES } from './packets.ts';
+import { SrtpSender } from '@shardcast/sfu-worker/peer';
+import { FrameWriter, nowMs, PACKET_BYTES, PACKETS_OF_FRAME } from './packets.ts';
 import type { PeerKeys } from './peer-socket.ts';
 
-/** Room for a frame: five packets and the parameter sets. */
-const FRAME_BYTES = 8 * (PACKET_BYTES + 4);
 /** A server that leaves this much unread is behind by seconds: a live camera skips frames then. */
 const MAX_UNSENT_BYTES = 1_000_000;
 const SRTP_TAG_BYTES = 16;
@@ -22,14 +20,16 @@ export type FrameCarrier = {
 export class FrameSource {
   readonly #carrier: FrameCarrier;
   readonly #writer: FrameWriter;
-  readonly #out = Buffer.allocUnsafeSlow(FRAME_BYTES);
+  readonly #out: Buffer;
   /** RTP packets of skipped frames. */
   skippedPackets = 0;
 
-  constructor(carrier: FrameCarrier, ordinal: number) {
+  /** @param packetsOfFrame as `FrameWriter` takes it */
+  constructor(carrier: FrameCarrier, ordinal: number, packetsOfFrame = PACKETS_OF_FRAME) {
     this.#carrier = carrier;
+    this.#out = Buffer.allocUnsafeSlow((Math.max(...packetsOfFrame) + 3) * (PACKET_BYTES + 4));
     // The phase differs, so that not all cameras send their keyframes at once.
-    this.#writer = new FrameWriter(0x1000 + ordinal, ordinal * 7);
+    this.#writer = new FrameWriter(0x1000 + ordinal, ordinal * 7, packetsOfFrame);
   }
 
   /** Marked packets written so far, those of skipped frames included: a viewer misses them. */

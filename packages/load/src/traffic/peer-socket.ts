@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
+import {
+  bindingSuccess,
+  type Certificate,
+  makeCertificate,
+  parseBindingRequest,
+  type SrtpProfile,
+  useNativeCrypto,
+} from '@shardcast/sfu-worker/peer';
 import { DtlsClient, DtlsServer, keyLength, saltLength } from 'werift';
-import { type Certificate, makeCertificate } from '../../packages/sfu-worker/src/session/dtls/certificate.ts';
-import { useNativeCrypto } from '../../packages/sfu-worker/src/session/dtls/native-crypto.ts';
-import type { SrtpProfile } from '../../packages/sfu-worker/src/session/srtp/session-keys.ts';
-import { bindingSuccess, parseBindingRequest } from '../../packages/sfu-worker/src/session/stun.ts';
 import { bindingRequest } from './binding-request.ts';
 
 const KEEP_ALIVE_MS = 5000;
@@ -30,23 +35,32 @@ export class PeerSocket {
   readonly #socket: Socket;
   readonly #certificate: Certificate;
   readonly #profiles: readonly SrtpProfile[];
+  readonly #isIpv6: boolean;
+  /** Where to, once it is known; before that, where it may be. */
   #remote: readonly [port: number, address: string] = [0, ''];
   #keepAlive: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** @param profiles offered */
+  /**
+   * @param profiles offered
+   * @param address bound: an address of this machine, or `0.0.0.0` or `::` for whichever leads to the other side
+   */
   static async open(profiles: readonly SrtpProfile[], address = '127.0.0.1'): Promise<PeerSocket> {
     useNativeCrypto();
     shared ??= makeCertificate();
     const certificate = await shared;
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 2 << 20 });
+    const isIpv6 = address.includes(':');
+    const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', recvBufferSize: 2 << 20 });
     socket.bind(0, address);
     await once(socket, 'listening');
-    return new PeerSocket(socket, certificate, profiles);
+    // A datagram that could not be sent is a lost one.
+    socket.on('error', () => {});
+    return new PeerSocket(socket, isIpv6, certificate, profiles);
   }
 
-  private constructor(socket: Socket, certificate: Certificate, profiles: readonly SrtpProfile[]) {
+  private constructor(socket: Socket, isIpv6: boolean, certificate: Certificate, profiles: readonly SrtpProfile[]) {
     this.#socket = socket;
+    this.#isIpv6 = isIpv6;
     this.#certificate = certificate;
     this.#profiles = profiles;
   }
@@ -74,46 +88,60 @@ export class PeerSocket {
     return handle.fd;
   }
 
+  /** Idempotent. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#keepAlive);
     this.#socket.close();
   }
 
-  /** Runs ICE and DTLS to the end. @param description the other side's */
+  /**
+   * Runs ICE and DTLS to the end.
+   * @param description the other side's
+   * @throws Error whose message says how far it came
+   */
   async connect(description: string): Promise<PeerKeys> {
     const get = (name: string) => new RegExp(`^a=${name}:(.*?)\\s*$`, 'm').exec(description)?.[1] ?? '';
     const remote = { ufrag: get('ice-ufrag'), pwd: get('ice-pwd') };
-    const candidates = [...description.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host/gim)];
-    const chosen = candidates.find(([, address]) => address === '127.0.0.1') ?? candidates[0];
-    if (chosen === undefined) throw new Error('the other side has no candidate');
-    this.#remote = [Number(chosen[2]), String(chosen[1])];
+    const candidates = this.#candidates(description);
+    const [first] = candidates;
+    if (first === undefined) throw new Error('the other side names no UDP address that can be used');
+    this.#remote = first;
     const isClient = get('setup') !== 'active';
     const { dtls, receive } = this.#dtls(isClient);
 
     let isBound = false;
     this.#socket.on('message', (datagram, from) => {
-      const first = datagram[0] as number;
-      if (first > 127) this.onMedia(datagram);
-      else if (first > 19) receive(datagram);
-      else if (datagram.readUInt16BE(0) === 0x0101) {
-        if (!isBound && 'connect' in dtls) dtls.connect().catch(() => {});
+      const kind = datagram[0] ?? 0;
+      if (kind > 127) this.onMedia(datagram);
+      else if (kind > 19) receive(datagram);
+      else if (datagram.length >= 20 && datagram.readUInt16BE(0) === 0x0101) {
+        if (isBound) return;
         isBound = true;
+        this.#remote = [from.port, from.address];
+        if ('connect' in dtls) dtls.connect().catch(() => {});
       } else {
         const request = parseBindingRequest(datagram);
-        if (request !== undefined) this.send(bindingSuccess(request.transactionId, from.address, from.port, this.pwd));
+        if (request === undefined) return;
+        const answer = bindingSuccess(request.transactionId, from.address, from.port, this.pwd);
+        this.#sendTo(answer, [from.port, from.address]);
       }
     });
-    const check = () => this.send(bindingRequest(`${remote.ufrag}:${this.ufrag}`, remote.pwd));
-    check();
+    const check = () => bindingRequest(`${remote.ufrag}:${this.ufrag}`, remote.pwd);
+    const checkAll = () => {
+      for (const candidate of candidates) this.#sendTo(check(), candidate);
+    };
+    checkAll();
     const checking = setInterval(() => {
-      if (!isBound) check();
+      if (!isBound) checkAll();
     }, CHECK_MS);
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(new Error('no connection in time')), CONNECT_MS);
+    const timer = setTimeout(() => timeout.abort(), CONNECT_MS);
     try {
       return await new Promise<PeerKeys>((resolve, reject) => {
-        timeout.signal.onabort = () => reject(timeout.signal.reason);
+        timeout.signal.onabort = () =>
+          reject(new Error(isBound ? 'no DTLS handshake in time' : 'no answer to connectivity checks (UDP)'));
         dtls.onConnect.once(() => {
           const keys = keysOf(dtls);
           if (keys === undefined) reject(new Error('no SRTP profile'));
@@ -123,8 +151,27 @@ export class PeerSocket {
     } finally {
       clearTimeout(timer);
       clearInterval(checking);
-      if (!this.#isClosed) this.#keepAlive = setInterval(check, KEEP_ALIVE_MS);
+      if (!this.#isClosed) this.#keepAlive = setInterval(() => this.send(check()), KEEP_ALIVE_MS);
     }
+  }
+
+  /** The other side's UDP addresses that lead there from ours, each once. */
+  #candidates(description: string): readonly (readonly [port: number, address: string])[] {
+    const lines = description.matchAll(/^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ /gim);
+    const usable = new Map<string, readonly [number, string]>();
+    for (const [, address = '', port] of lines) {
+      const family = isIP(address); // 0 for names, of which none is looked up
+      if (family === (this.#isIpv6 ? 6 : 4)) usable.set(`${address} ${port}`, [Number(port), address]);
+    }
+    const all = [...usable.values()];
+    // From the loopback address no other can be reached.
+    const onLoopback = all.filter(([, address]) => address === this.#socket.address().address);
+    return onLoopback.length > 0 ? onLoopback : all;
+  }
+
+  #sendTo(bytes: Buffer, [port, address]: readonly [port: number, address: string]): void {
+    // An address that leads nowhere is another candidate that does not answer.
+    if (!this.#isClosed) this.#socket.send(bytes, port, address, () => {});
   }
 
   #dtls(isClient: boolean): { dtls: DtlsClient | DtlsServer; receive: (datagram: Buffer) => void } {

@@ -10,18 +10,29 @@ export const PAYLOAD_TYPE = 96;
 export const FRAMES_PER_SECOND = 25;
 const CLOCK_RATE = 90_000;
 const FRAMES_PER_GOP = 50;
-/** 4.3 packets a frame on average: 1 Mbit/s at 25 frames a second. */
-const PACKETS_OF_FRAME = [4, 4, 5];
+/** Packets of the frames, in turn: 4.3 on average, 1 Mbit/s at 25 frames a second. */
+export const PACKETS_OF_FRAME: readonly number[] = [4, 4, 5];
+/** Less than two packets a frame, and an FU-A would begin and end in one (RFC 6184 §5.8). */
+export const MIN_BITRATE_BPS = 500_000;
+export const MAX_BITRATE_BPS = 50_000_000;
 
 /** A baseline SPS and PPS, 640x360. */
 export const SPROP = 'Z0LAHtkAoD2hAAADAAEAAAMAMg8WLkg=,aMuDyyA=';
 const [SPS, PPS] = SPROP.split(',').map((set) => Buffer.from(set, 'base64')) as [Buffer, Buffer];
+
+/** How many packets the frames of a second have, in turn, for a bitrate of RTP packets at `FRAMES_PER_SECOND`. */
+export function packetsOfFrames(bitrateBps: number): readonly number[] {
+  const perFrame = bitrateBps / (PACKET_BYTES * 8) / FRAMES_PER_SECOND;
+  const upTo = (frame: number) => Math.round(frame * perFrame);
+  return Array.from({ length: FRAMES_PER_SECOND }, (_, frame) => Math.max(2, upTo(frame + 1) - upTo(frame)));
+}
 
 const MACHINE_ORIGIN_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 /** Writes a stream's RTP packets into interleaved frames (RFC 2326 §10.12), each with a mark that viewers check. */
 export class FrameWriter {
   readonly #ssrc: number;
+  readonly #packetsOfFrame: readonly number[];
   #sequence: number;
   #number = 0;
   #sent = 0;
@@ -29,9 +40,13 @@ export class FrameWriter {
   /** Every frame that begins so many is a keyframe. */
   framesPerGop = FRAMES_PER_GOP;
 
-  /** @param phase of the GOP */
-  constructor(ssrc: number, phase: number) {
+  /**
+   * @param phase of the GOP
+   * @param packetsOfFrame as `packetsOfFrames` gives them
+   */
+  constructor(ssrc: number, phase: number, packetsOfFrame = PACKETS_OF_FRAME) {
     this.#ssrc = ssrc;
+    this.#packetsOfFrame = packetsOfFrame;
     this.#sequence = ssrc & 0x7fff;
     this.#frame = phase % FRAMES_PER_GOP;
   }
@@ -46,10 +61,10 @@ export class FrameWriter {
     return this.#sent;
   }
 
-  /** Writes the next frame to `out`, which has room for 8 packets. @returns bytes written. */
+  /** Writes the next frame to `out`, which has room for three packets more than it. @returns bytes written. */
   write(out: Buffer, nowMs: number): number {
     const isKeyframe = this.#frame % this.framesPerGop === 0;
-    const packets = PACKETS_OF_FRAME[this.#frame % PACKETS_OF_FRAME.length] as number;
+    const packets = this.#packetsOfFrame[this.#frame % this.#packetsOfFrame.length] as number;
     const timestamp = (this.#frame * (CLOCK_RATE / FRAMES_PER_SECOND)) >>> 0;
     let at = 0;
     if (isKeyframe) at = this.#parameterSets(out, at, timestamp);
