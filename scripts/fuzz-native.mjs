@@ -73,7 +73,7 @@ export function fuzzNative(/** @type {number} */ seconds, /** @type {number} */ 
   const addon = join(cache, 'shardcast.node');
   const napi = createRequire(join(native, '../package.json'))('node-addon-api').include_dir;
   const sources = files('src', '.cc');
-  const plain = sources.filter((file) => !/addon\.cc$|_object\.cc$/.test(file));
+  const plain = sources.filter((file) => !/addon\.cc$|_object\.cc$|ready_set\.cc$/.test(file));
   const include = join(headers() ?? '', 'include/node');
   const define = [
     '-DNAPI_VERSION=8',

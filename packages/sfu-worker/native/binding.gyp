@@ -10,6 +10,7 @@
         "src/dtls_object.cc",
         "src/fan_out.cc",
         "src/fan_out_object.cc",
+        "src/ready_set.cc",
         "src/srtp_cipher.cc",
         "src/srtp_object.cc",
         "src/stream_socket.cc",

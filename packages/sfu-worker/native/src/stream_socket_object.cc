@@ -47,15 +47,14 @@ Napi::Error StreamSocketObject::Open(const Napi::CallbackInfo& info) {
   if (env.IsExceptionPending()) return env.GetAndClearPendingException();
   const auto descriptor = Whole(env, number, 0x7fffffff);
   const std::span<int32_t> claim = Ints(env, owner);
-  uv_loop_t* loop = nullptr;
   if (!descriptor || claim.empty() || Bytes(env, memory).empty() || !on_read.IsFunction() ||
-      !on_writable.IsFunction() || napi_get_uv_event_loop(env, &loop) != napi_ok) {
+      !on_writable.IsFunction()) {
     return Napi::TypeError::New(env, "options are malformed");
   }
   const int fd = static_cast<int>(*descriptor);
   // The thread can be ended between any two lines of JavaScript, but not in here: what is taken will be closed.
   if (!Pass(claim[0], kMains, kWorkers)) return Napi::Error::New(env, "the descriptor was withdrawn");
-  if (!StreamSocket::Prepare(fd) || !poll_.Open(loop, fd, this)) {
+  if (!StreamSocket::Prepare(fd) || !poll_.Open(env, fd, this, true)) {
     Pass(claim[0], kWorkers, kMains);
     return Napi::Error::New(env, "the descriptor is no TCP socket that can be watched");
   }

@@ -40,7 +40,7 @@ UdpSocketObject* UdpSocketObject::From(Napi::Env env, Napi::Value value) {
   return Unwrap(value.As<Napi::Object>());
 }
 
-/// ({ host, port, bufferBytes, queueBytes, offload, memory })
+/// ({ host, port, bufferBytes, queueBytes, offload, memory, isOneOfMany })
 UdpSocketObject::UdpSocketObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<UdpSocketObject>(info) {
   const Napi::Error error = Open(info);
   if (!error.IsEmpty()) error.ThrowAsJavaScriptException();
@@ -71,6 +71,7 @@ Napi::Error UdpSocketObject::Open(const Napi::CallbackInfo& info) {
     error.Set("code", Napi::String::New(env, code));
     return error;
   }
+  is_one_of_many_ = options.Get("isOneOfMany").ToBoolean();
   socket->UseMemory(slots);
   memory_ = Napi::Reference<Napi::Uint8Array>::New(memory.As<Napi::Uint8Array>(), 1);
   socket_ = std::move(socket);
@@ -88,15 +89,13 @@ UdpSocketObject::~UdpSocketObject() { CloseNow(); }
 /// (onReadable): called when datagrams wait to be received.
 Napi::Value UdpSocketObject::Start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  uv_loop_t* loop = nullptr;
-  if (!socket_ || poll_.is_open() || info.Length() < 1 || !info[0].IsFunction() ||
-      napi_get_uv_event_loop(env, &loop) != napi_ok) {
+  if (!socket_ || poll_.is_open() || info.Length() < 1 || !info[0].IsFunction()) {
     Napi::Error::New(env, "the socket cannot be started").ThrowAsJavaScriptException();
     return env.Undefined();
   }
   on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "ShardcastUdpSocket");
-  if (!poll_.Open(loop, socket_->fd(), this)) {
+  if (!poll_.Open(env, socket_->fd(), this, is_one_of_many_)) {
     Napi::Error::New(env, "the socket cannot be watched").ThrowAsJavaScriptException();
     return env.Undefined();
   }

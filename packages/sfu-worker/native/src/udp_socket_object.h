@@ -45,6 +45,7 @@ class UdpSocketObject : public Napi::ObjectWrap<UdpSocketObject> {
   std::unique_ptr<Napi::AsyncContext> context_;
   PollWatch<UdpSocketObject> poll_;
   int watched_ = 0;
+  bool is_one_of_many_ = false;
 };
 
 }  // namespace shardcast

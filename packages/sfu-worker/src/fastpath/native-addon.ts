@@ -49,6 +49,8 @@ export type NativeUdpSocketOptions = {
   readonly offload: boolean;
   /** Where datagrams are received: `layout.receiveSlots * layout.receiveSlotBytes`. */
   readonly memory: Uint8Array;
+  /** It takes turns with the thread's other such sockets, and with its `StreamSocket`s; else it is served in every turn of the loop. */
+  readonly isOneOfMany?: boolean;
 };
 
 /** A worker's sending side. Numbers that make no sense are refused or skipped, never followed. */

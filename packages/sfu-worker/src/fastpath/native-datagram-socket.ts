@@ -28,6 +28,8 @@ export type NativeSocketOptions = {
   readonly bufferBytes?: number;
   /** RECEIVE_BYTES for datagrams, which may serve more than one socket of a thread. */
   readonly memory?: Buffer;
+  /** See `NativeUdpSocketOptions`. */
+  readonly isOneOfMany?: boolean;
 };
 
 /** The addon's socket: many datagrams a system call, into memory that is used again. */

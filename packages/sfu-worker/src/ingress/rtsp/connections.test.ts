@@ -249,6 +249,36 @@ describe.each(kinds)('over $kind', ({ connections, isNative }) => {
     expect(mostReads).toBeLessThanOrEqual(isNative ? 1 : 32); // libuv's own bound
   });
 
+  test.runIf(isNative)(
+    'many that have much to say take turns: none is passed over, and no turn of the loop is long',
+    async () => {
+      const { server, port } = await listen();
+      const pairs: Awaited<ReturnType<typeof dial>>[] = [];
+      while (pairs.length < 40) pairs.push(await dial(server, port));
+      const reads = pairs.map(() => 0);
+      const firstOfAll: number[] = [];
+      let readsThisTurn = 0;
+      let mostReads = 0;
+      for (const [index, { connection }] of pairs.entries()) {
+        connection.onBytes = () => {
+          if (reads[index] === 2) firstOfAll.push(Math.min(...reads));
+          reads[index] = (reads[index] ?? 0) + 1;
+          const until = performance.now() + 2;
+          while (performance.now() < until);
+          if (readsThisTurn++ > 0) return;
+          setImmediate(() => {
+            mostReads = Math.max(mostReads, readsThisTurn);
+            readsThisTurn = 0;
+          });
+        };
+      }
+      for (const { socket } of pairs) socket.write(Buffer.alloc(600_000));
+      await expect.poll(() => reads.every((count) => count >= 3), { timeout: 10_000 }).toBe(true);
+      expect(mostReads).toBeLessThanOrEqual(3); // 5 ms, and the one that is over them
+      expect(Math.min(...firstOfAll)).toBeGreaterThanOrEqual(1);
+    },
+  );
+
   test('a peer that resets the connection is reported, in words', async () => {
     const { server, port } = await listen();
     const { connection, socket } = await dial(server, port);

@@ -93,8 +93,8 @@ export function nativePairSockets(addon: NativeAddon, context: DatagramSocketCon
   return async (host, port) => {
     memory ??= Buffer.allocUnsafeSlow(RECEIVE_BYTES);
     try {
-      const options = { host, port, queueBytes: QUEUE_BYTES, bufferBytes: RECEIVE_BUFFER_BYTES, memory };
-      return new NativeDatagramSocket(addon, options, context);
+      const sizes = { queueBytes: QUEUE_BYTES, bufferBytes: RECEIVE_BUFFER_BYTES, memory };
+      return new NativeDatagramSocket(addon, { host, port, isOneOfMany: true, ...sizes }, context);
     } catch {
       return undefined; // taken, or an address that is not ours
     }
