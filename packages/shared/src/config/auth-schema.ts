@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseNetwork } from './networks.ts';
-import { matchesPattern } from './path-pattern.ts';
+import { matchesPattern, patternFault } from './path-pattern.ts';
 import { list, onOff } from './values.ts';
 
 /** What a request may be about; `playback` is accepted for MediaMTX files, nothing asks for it. */
@@ -31,13 +31,10 @@ function secretFault(text: string): string | undefined {
 }
 
 /** Of a permission or a claim: empty for every path, `~` and a regular expression, or a name. */
-const PathPattern = z.string().refine((path) => {
-  try {
-    return !path.startsWith('~') || new RegExp(path.slice(1)) instanceof RegExp;
-  } catch {
-    return false;
-  }
-}, 'is not a regular expression');
+const PathPattern = z.string().superRefine((path, context) => {
+  const fault = path.startsWith('~') ? patternFault(path) : undefined;
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
 
 export const PermissionSchema = z.strictObject({
   action: z.enum(ACTIONS).describe('What is allowed.'),

@@ -10,6 +10,7 @@ export * from './load.ts';
 export { isInNetworks, networkList } from './networks.ts';
 export { type Arguments, type Command, parseArguments } from './overrides.ts';
 export * from './path-name.ts';
+export { patternGroups } from './path-pattern.ts';
 export * from './schema.ts';
 export * from './values.ts';
 export * from './written.ts';

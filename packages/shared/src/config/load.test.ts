@@ -171,8 +171,11 @@ describe('a fault says where it is', () => {
     const lines = faults('paths:\n  a b: {}\n  "~(": {}\n  c: {source: "rtsp://u:hunter2@"}\n');
     expect(lines).toEqual([
       'shardcast.yml:2: paths.a b: a path name has only letters, digits and _ - . ~ : /',
-      'shardcast.yml:3: paths.~(: is not a regular expression',
+      'shardcast.yml:3: paths.~(: is not a regular expression (error parsing regexp: missing closing ): `(`)',
       'shardcast.yml:4: paths.c.source: is not a usable rtsp:// URL',
+    ]);
+    expect(faults('paths:\n  __proto__: {}\n')).toEqual([
+      'shardcast.yml:2: paths.__proto__: is no name that a path can have',
     ]);
   });
 

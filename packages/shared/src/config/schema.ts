@@ -3,6 +3,7 @@ import { type ListenAddress, parseAddress } from './address.ts';
 import { alarmKeys, pathAlarmKeys } from './alarm-schema.ts';
 import { authKeys, NetworkText } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';
+import { patternFault } from './path-pattern.ts';
 import { apiTlsKeys, metricsTlsKeys, pprofTlsKeys, rtspTlsKeys, webrtcTlsKeys } from './tls-schema.ts';
 import { duration, list, onOff, size, whole } from './values.ts';
 
@@ -93,14 +94,15 @@ const PathKey = z.string().superRefine((name, context) => {
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
 });
 
+/** `paths:` alone is none. A record would leave this one name out without a word. */
+function pathsInput(input: unknown, context: z.RefinementCtx): unknown {
+  if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__'))
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name that a path can have' });
+  return input ?? {};
+}
+
 function pathKeyFault(name: string): string | undefined {
-  if (!name.startsWith('~')) return pathNameFault(name);
-  try {
-    new RegExp(name.slice(1));
-    return undefined;
-  } catch {
-    return 'is not a regular expression';
-  }
+  return name.startsWith('~') ? patternFault(name) : pathNameFault(name);
 }
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -257,7 +259,7 @@ export const ConfigSchema = z
 
     pathDefaults: PathDefaults.prefault({}).describe('What paths have that they do not set themselves.'),
     paths: z
-      .preprocess((input) => input ?? {}, z.record(PathKey, PathEntry))
+      .preprocess(pathsInput, z.record(PathKey, PathEntry))
       .prefault({ all_others: {} })
       .describe(
         'Streams by name. `all_others` admits names that are not listed; `~^cam\\d+$` is a regular expression.',

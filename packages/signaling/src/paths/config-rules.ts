@@ -1,5 +1,13 @@
 import { resolve } from 'node:path';
-import { type Config, type FoundPath, findPath, isPattern, type PathConfig, type SourceSpec } from '@shardcast/shared';
+import {
+  type Config,
+  type FoundPath,
+  findPath,
+  isPattern,
+  type PathConfig,
+  patternGroups,
+  type SourceSpec,
+} from '@shardcast/shared';
 import type { OnDemand, PathRule, PathRules } from './path-rules.ts';
 
 /** The configuration as the path manager asks it. Files are relative to the working directory. */
@@ -37,7 +45,7 @@ function sourceSpec({ confName, config }: FoundPath, name: string, workingDirect
 
 /** `$G1` … `$G9` and `$MTX_PATH`, as MediaMTX has them. A name holds nothing that could end a part of a URL but `/` and `:`. */
 function filledIn(source: string, confName: string, name: string): string {
-  const groups = confName.startsWith('~') ? (new RegExp(confName.slice(1)).exec(name) ?? []) : [];
+  const groups = confName.startsWith('~') ? patternGroups(confName, name) : [];
   return source.replaceAll(/\$G([1-9])|\$MTX_PATH/g, (_, group?: string) =>
     group === undefined ? name : (groups[Number(group)] ?? ''),
   );
