@@ -45,6 +45,17 @@ describe('the package', () => {
     expect((await exit)[0]).toBe(0);
   });
 
+  test('measures itself and others from there', () => {
+    const { stdout, status } = spawnSync(
+      join(folder, 'app/bin/shardcast.js'),
+      ['bench', '--steps=1x2', '--seconds=1', '--warmup=0', '--quiet', '--json=-', '--html=bench.html'],
+      { cwd: folder, env: { PATH: process.env['PATH'] }, encoding: 'utf8' },
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ passed: true, steps: [{ name: '1x2', joined: 2, lost: 0 }] });
+    expect(readFileSync(join(folder, 'bench.html'), 'utf8')).toContain('</svg>');
+  });
+
   test('checks what the compose file and the chart configure', () => {
     for (const [name, config] of [
       ['compose', read('compose/shardcast.yml')],

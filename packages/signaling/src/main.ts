@@ -10,6 +10,7 @@ import { createLogger } from './logging/logger.ts';
 import { ShardcastServer } from './server.ts';
 
 const USAGE = `shardcast [config.yml] [--key=value ...]
+shardcast bench [WHEP address] [options]    measure this machine or any server; bench --help says how
 
   --check      read the configuration, say what is wrong with it, and exit
   --version    print the version and exit
@@ -27,6 +28,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const demoClip = fileURLToPath(new URL('../assets/demo.h264', import.meta.url));
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'bench') return runBench(rest);
   const args = parseArguments(process.argv.slice(2));
   if (args.command === 'help') return print(USAGE);
   if (args.command === 'version') return print(version);
@@ -36,8 +39,8 @@ async function main(): Promise<void> {
     loadConfig({ arguments: args, environment: process.env, workingDirectory, demoClip, changes, change });
   const written = load();
   const journal = ConfigJournal.open(journalFile(written, workingDirectory));
-  const first = journal.changes.length > 0 ? load(journal.changes) : written;
-  const { config, file, warnings } = first;
+  const initial = journal.changes.length > 0 ? load(journal.changes) : written;
+  const { config, file, warnings } = initial;
   if (args.command === 'check') {
     for (const warning of warnings) console.error(`warning: ${warning}`);
     return print(`${file ?? 'the built-in configuration'} is valid`);
@@ -46,7 +49,7 @@ async function main(): Promise<void> {
   const log = createLogger(config.logLevel, { ring: logRing });
   for (const warning of warnings) log.warn(warning);
 
-  const configStore = new ConfigStore({ first, load, journal, log, now: () => new Date() });
+  const configStore = new ConfigStore({ first: initial, load, journal, log, now: () => new Date() });
   const server = await ShardcastServer.start({ config, configStore, workingDirectory, version, log, logRing });
 
   const stop = (signal: string): void => {
@@ -66,6 +69,11 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   // Last, since who reads it may send a signal at once.
   print(`shardcast ready ${server.urls.join(' ')}${file === undefined ? ` demo=${server.urls[0]}/demo` : ''}`);
+}
+
+async function runBench(argv: readonly string[]): Promise<void> {
+  const { bench } = await import('@shardcast/load/command');
+  process.exit(await bench({ argv, serverEntry: fileURLToPath(import.meta.url), version }));
 }
 
 /** @returns undefined when changes are not to be kept */

@@ -6,7 +6,7 @@ import { PAYLOAD_TYPE, SPROP } from './packets.ts';
 import { describePeer } from './peer-description.ts';
 import { PeerSocket } from './peer-socket.ts';
 import { RtspConnection } from './rtsp-connection.ts';
-import { type Credentials, exchange } from './signalling.ts';
+import { exchange } from './signalling.ts';
 
 const SDP = [
   'v=0',
@@ -31,10 +31,21 @@ export type CameraOptions = {
   readonly onLost?: () => void;
 };
 
+/** How a camera gets into a server by WHIP. */
+export type WhipEntry = {
+  /** As `Credentials` has it. */
+  readonly authorization?: string | undefined;
+  /** As `PeerSocket.open` takes it. */
+  readonly bindAddress?: string;
+  /** Offered; the server learns others from checks. */
+  readonly localAddress?: string;
+};
+
 /** A synthetic camera that sends by itself. */
 export class Camera {
   readonly frames: FrameSource;
   readonly #close: () => void;
+  readonly #hangUp: () => Promise<void>;
 
   /**
    * Publishes by RTSP, its media over the same connection or over UDP.
@@ -77,28 +88,19 @@ export class Camera {
 
   /**
    * Publishes by WHIP.
-   * @param address as `PeerSocket.open` takes it
-   * @throws RefusedError
+   * @throws RefusedError, or Error for a connection that cannot be made
    */
-  static async whip(
-    url: string,
-    options: CameraOptions,
-    credentials: Credentials = {},
-    address?: string,
-  ): Promise<Camera> {
-    const peer = await PeerSocket.open([1], address);
+  static async whip(url: string, options: CameraOptions, entry: WhipEntry = {}): Promise<Camera> {
+    const { authorization, bindAddress, localAddress } = entry;
+    const peer = await PeerSocket.open([1], bindAddress);
     try {
-      const description = describePeer(peer, 'sendonly', 'actpass', address === undefined ? {} : { address });
-      const { remote, hangUp } = await exchange(url, description, credentials);
+      const address = localAddress === undefined ? {} : { address: localAddress };
+      const { remote, hangUp } = await exchange(url, describePeer(peer, 'sendonly', 'actpass', address), {
+        authorization,
+      });
       const keys = await peer.connect(remote);
-      return new Camera(
-        overSrtp(keys, (datagram) => peer.send(datagram)),
-        options,
-        () => {
-          peer.close();
-          hangUp().catch(() => {});
-        },
-      );
+      const carrier = overSrtp(keys, (datagram) => peer.send(datagram));
+      return new Camera(carrier, options, () => peer.close(), hangUp);
     } catch (error) {
       peer.close();
       throw error;
@@ -111,12 +113,25 @@ export class Camera {
     return new Camera(overUdp(socket, port, '127.0.0.1'), { ordinal }, () => socket.close());
   }
 
-  private constructor(carrier: FrameCarrier, { ordinal, packetsOfFrame }: CameraOptions, close: () => void) {
+  private constructor(
+    carrier: FrameCarrier,
+    { ordinal, packetsOfFrame }: CameraOptions,
+    close: () => void,
+    hangUp: () => Promise<void> = async () => {},
+  ) {
     this.frames = new FrameSource(carrier, ordinal, packetsOfFrame);
     this.#close = close;
+    this.#hangUp = hangUp;
   }
 
+  /** Goes without a word. */
   close(): void {
+    this.#close();
+  }
+
+  /** Tells the server first. */
+  async leave(): Promise<void> {
+    await this.#hangUp().catch(() => {});
     this.#close();
   }
 }

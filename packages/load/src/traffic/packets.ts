@@ -10,6 +10,8 @@ export const PAYLOAD_TYPE = 96;
 export const FRAMES_PER_SECOND = 25;
 const CLOCK_RATE = 90_000;
 const FRAMES_PER_GOP = 50;
+/** From keyframe to keyframe. */
+export const GOP_SECONDS = FRAMES_PER_GOP / FRAMES_PER_SECOND;
 /** Packets of the frames, in turn: 4.3 on average, 1 Mbit/s at 25 frames a second. */
 export const PACKETS_OF_FRAME: readonly number[] = [4, 4, 5];
 /** Less than two packets a frame, and an FU-A would begin and end in one (RFC 6184 §5.8). */

@@ -101,7 +101,7 @@ export class PeerSocket {
    * @param description the other side's
    * @throws Error whose message says how far it came
    */
-  async connect(description: string): Promise<PeerKeys> {
+  async connect(description: string, timeoutMs = CONNECT_MS): Promise<PeerKeys> {
     const get = (name: string) => new RegExp(`^a=${name}:(.*?)\\s*$`, 'm').exec(description)?.[1] ?? '';
     const remote = { ufrag: get('ice-ufrag'), pwd: get('ice-pwd') };
     const candidates = this.#candidates(description);
@@ -137,7 +137,7 @@ export class PeerSocket {
       if (!isBound) checkAll();
     }, CHECK_MS);
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), CONNECT_MS);
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
     try {
       return await new Promise<PeerKeys>((resolve, reject) => {
         timeout.signal.onabort = () =>
