@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Report } from '@shardcast/load/command';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LossyRelay } from './support/lossy-relay.ts';
 import { TestServer, until } from './support/server.ts';
 
 const MAIN = fileURLToPath(new URL('../packages/signaling/dist/main.js', import.meta.url));
@@ -188,6 +191,53 @@ test('credentials get in, and are in no report', async () => {
   );
   expect(done.code).toBe(0);
   expect(done.out + readFileSync(join(folder, 'c.html'), 'utf8')).not.toMatch(/secret|guest/);
+});
+
+test('what the network loses is counted, and the exit code says so', async () => {
+  const { worker } = (await server.path('live')) ?? {};
+  const { udpPort } = (await server.workers()).find(({ id }) => id === worker) ?? { udpPort: 0 };
+  const relay = await LossyRelay.open(udpPort);
+  // A front that answers for the server: its sessions have absolute addresses at another origin.
+  const front = createServer(async (request, response) => {
+    const offer = Buffer.concat(await request.toArray()).toString();
+    const headers = { 'content-type': 'application/sdp' };
+    const answer = await fetch(`${server.web}/live/whep`, { method: 'POST', headers, body: offer });
+    const location = new URL(answer.headers.get('location') ?? '', server.web).href;
+    const sdp = (await answer.text()).replaceAll(` ${udpPort} typ host`, ` ${relay.port} typ host`);
+    response.writeHead(201, { ...headers, location }).end(sdp);
+  }).listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  try {
+    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/whep`;
+    const { child, ended } = start(url, '--viewers=1', '--seconds=4', '--json=lossy.json');
+    let shown = '';
+    child.stderr?.on('data', (text: string) => {
+      shown += text;
+    });
+    await until(
+      () => shown.includes('loss'),
+      20_000,
+      () => `no measurement: ${shown}`,
+    );
+    for (let losses = 1; losses <= 3; losses++) {
+      const before = relay.lost;
+      relay.loseFrame();
+      await until(
+        () => relay.lost > before,
+        3000,
+        () => 'nothing was lost',
+      );
+    }
+    const { code, out } = await ended;
+    expect(relay.overflowed()).toBe(0);
+    const { steps, passed } = report('lossy.json');
+    expect([code, passed, steps[0]?.lost]).toEqual([1, false, relay.lost]);
+    expect(out).toMatch(/! .* % lost, the limit is 0.1 %/);
+    await nobodyWatches('live');
+  } finally {
+    front.close();
+    relay.close();
+  }
 });
 
 test('a ramp says how many it held', async () => {

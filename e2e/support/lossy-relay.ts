@@ -8,7 +8,7 @@ const RTP_HEADER_BYTES = 12;
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /**
- * A network that loses video frames, between one browser and the media port of a worker. Either side sees the relay as the
+ * A network that loses video frames, between one viewer and the media port of a worker. Either side sees the relay as the
  * other, which ICE-lite and a controlling browser both put up with.
  */
 export class LossyRelay {
@@ -51,9 +51,14 @@ export class LossyRelay {
     });
   }
 
+  /** Where a viewer finds it. */
+  get port(): number {
+    return this.#near.address().port;
+  }
+
   /** The page's WHEP answers from here on name the relay instead of the server. */
   async between(page: Page, serverPort: number): Promise<void> {
-    const { port } = this.#near.address();
+    const { port } = this;
     await page.route('**/whep', async (route) => {
       const response = await route.fetch();
       const answer = (await response.text()).replaceAll(` ${serverPort} typ host`, ` ${port} typ host`);

@@ -20,6 +20,7 @@ What
   --viewers=N          viewers in all, spread over the streams (10; with --publish or --streams one a stream)
   --publish=URL        rtsp://, rtsps:// or the address of WHIP, with {} for the stream's number; user:password@ as usual
   --whep=URL           the viewers' address, when it is not the first argument
+  --video-only         offers no audio, for servers that refuse what they do not have
   --bitrate=RATE       of a camera, 500k to 50M (1M)
 How
   --seconds=S          measured time of a step (10)
@@ -54,6 +55,7 @@ export type Plan = {
   readonly steps: readonly Step[];
   /** Viewers to add at a time; undefined without a ramp. */
   readonly rampStep: number | undefined;
+  readonly isVideoOnly: boolean;
   readonly bitrateBps: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -91,6 +93,7 @@ const OPTIONS = {
   viewers: { type: 'string' },
   publish: { type: 'string' },
   whep: { type: 'string' },
+  'video-only': { type: 'boolean', default: false },
   bitrate: { type: 'string', default: '1M' },
   seconds: { type: 'string', default: '10' },
   warmup: { type: 'string', default: '2' },
@@ -135,6 +138,7 @@ export function readArguments(
     target,
     steps,
     rampStep: ramp === 0 ? Math.max(1, Math.round(most / 10)) : ramp,
+    isVideoOnly: values['video-only'],
     bitrateBps: bitrate(values.bitrate),
     seconds: number('seconds', values.seconds, 1, 86_400),
     warmupSeconds: number('warmup', values.warmup, 0, 3600),

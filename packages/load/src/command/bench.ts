@@ -83,6 +83,7 @@ async function runStep(step: Step, run: PlanRun, limits: Report['limits']): Prom
     const settings = {
       authorization,
       ...(await localAddressTo(whep)),
+      hasAudio: !plan.isVideoOnly,
       hasMarks: cameras !== undefined,
       timeoutMs: plan.timeoutSeconds * 1000,
     };

@@ -12,9 +12,9 @@ const STYLE = new Markup(`
 @media (prefers-color-scheme:dark){:root{--ink:#e7e9ec;--paper:#15171a;--faint:#a4abb3;--rule:#383d43;--l0:#6db3ff;--l1:#ffa36b;--bad:#ff8a94;--good:#6fd693}}
 body{margin:0;background:var(--paper);color:var(--ink)}
 main{max-width:72rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid var(--rule);padding-top:1rem}
+h1{font-size:1.5rem;overflow-wrap:anywhere}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid var(--rule);padding-top:1rem}
 .verdict{font-weight:600}.passed{color:var(--good)}.failed{color:var(--bad)}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1rem}
+.plots{margin-top:1.5rem;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1rem}
 figure{margin:0}figcaption{font-size:.85rem;color:var(--faint)}
 svg{width:100%;height:auto;display:block}
 svg text{font:11px system-ui,sans-serif;fill:var(--faint)}
@@ -22,12 +22,13 @@ svg text{font:11px system-ui,sans-serif;fill:var(--faint)}
 .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 .l0{stroke:var(--l0)}.l1{stroke:var(--l1)}
 .key{display:inline-block;width:1.2em;height:.2em;margin:0 .3em .2em .8em}.k0{background:var(--l0)}.k1{background:var(--l1)}
+@media (max-width:30rem){svg text{font-size:18px}}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.9rem}
 th,td{text-align:left;padding:.15rem .9rem .15rem 0;vertical-align:top;font-variant-numeric:tabular-nums}
 thead th{border-bottom:1px solid var(--rule)}tbody th{font-weight:400;color:var(--faint)}
 .numbers td{text-align:right}.numbers thead th{text-align:right}
-p,li,dd{max-width:60rem}code{overflow-wrap:anywhere}
+p,li{max-width:60rem}td{overflow-wrap:anywhere}.numbers td{overflow-wrap:normal}
 `);
 
 /** A page of its own: no script, nothing is fetched, light and dark. */

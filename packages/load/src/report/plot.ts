@@ -16,21 +16,25 @@ export type Plot = {
 const WIDTH = 640;
 const HEIGHT = 200;
 const LEFT = 56;
-const RIGHT = 8;
-const TOP = 8;
+const RIGHT = 16;
+const TOP = 14;
 const BOTTOM = 28;
 const TICKS = 4;
+const MOST_COLUMNS = 8;
 
 /** A line plot as inline SVG with its title and legend; colours come from the page's style. */
 export function plot({ title, unit, atSeconds, lines, limit = null }: Plot): Markup {
   const values = lines.flatMap((line) => line.values).filter((value) => value !== null);
-  const top = niceTop(Math.max(0, ...values));
-  const from = atSeconds[0] ?? 0;
-  const to = Math.max(atSeconds.at(-1) ?? 0, from + 1);
+  const highest = Math.max(0, ...values);
+  // With nothing but zeros the limit gives the scale.
+  const top = niceTop(highest > 0 || limit === null ? highest : 2 * limit);
+  const from = Math.floor(atSeconds[0] ?? 0);
+  const to = Math.max(Math.ceil(atSeconds.at(-1) ?? 0), from + 1);
   const x = (seconds: number) => LEFT + ((seconds - from) / (to - from)) * (WIDTH - LEFT - RIGHT);
   const y = (value: number) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
   const rows = Array.from({ length: TICKS + 1 }, (_, i) => (top * i) / TICKS);
-  const columns = Array.from({ length: TICKS + 1 }, (_, i) => from + ((to - from) * i) / TICKS);
+  const every = Math.max(1, niceTop((to - from) / MOST_COLUMNS));
+  const columns = Array.from({ length: Math.floor((to - from) / every) + 1 }, (_, i) => from + i * every);
   const grid = rows.map(
     (value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(value))}" y2="${at(y(value))}"/>
 <text x="${LEFT - 6}" y="${at(y(value) + 4)}" text-anchor="end">${tick(value)}</text>`,
@@ -47,9 +51,9 @@ export function plot({ title, unit, atSeconds, lines, limit = null }: Plot): Mar
     return html`<path class="line l${i}" d="${pathOf(points)}"/>`;
   });
   const legend = lines.map(({ name }, i) => html`<span class="key k${i}"></span>${name} `);
-  const highest = values.length === 0 ? 'nothing measured' : `highest ${tick(Math.max(...values))} ${unit}`;
+  const summary = values.length === 0 ? 'nothing measured' : `highest ${tick(highest)} ${unit}`;
   return html`<figure><figcaption>${title}, ${unit} <span class="legend">${lines.length > 1 ? legend : []}</span></figcaption>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title} over time: ${highest}">
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title} over time: ${summary}">
 ${grid}${axis}${bound}${drawn}</svg></figure>
 `;
 }

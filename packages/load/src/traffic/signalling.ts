@@ -130,7 +130,7 @@ function reasonOf(response: Response, body: string): string {
   const { status, statusText } = response;
   const meaning = MEANINGS[status] ?? statusText;
   const type = response.headers.get('content-type') ?? '';
-  const said = /json|plain/.test(type) ? messageOf(body) : '';
+  const said = /html|xml/.test(type) || body.startsWith('<') ? '' : messageOf(body);
   return [status, meaning, said === '' ? '' : `(${said})`].filter(Boolean).join(' ');
 }
 

@@ -15,6 +15,8 @@ export type ViewerSettings = {
   readonly bindAddress: string;
   /** Offered. */
   readonly localAddress: string;
+  /** Offers audio too. */
+  readonly hasAudio: boolean;
   /** The streams are our own cameras': their packets say when they were sent. */
   readonly hasMarks: boolean;
   /** From the offer to keys, ms. */
@@ -129,10 +131,11 @@ export class MeasuredViewer {
   }
 
   async #connect(url: string): Promise<void> {
-    const { authorization, localAddress, timeoutMs } = this.#settings;
+    const { authorization, localAddress, hasAudio, timeoutMs } = this.#settings;
     this.#askedAtMs = performance.now();
     const signal = AbortSignal.timeout(timeoutMs);
-    const { remote, hangUp } = await exchange(url, viewerOffer(this.#peer, localAddress), { authorization, signal });
+    const offer = viewerOffer(this.#peer, localAddress, hasAudio);
+    const { remote, hangUp } = await exchange(url, offer, { authorization, signal });
     this.#hangUp = hangUp;
     this.#answerMs = this.#sinceAskedMs();
     this.#codecs = answeredCodecs(remote);

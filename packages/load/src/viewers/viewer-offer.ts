@@ -20,9 +20,14 @@ const AUDIO: readonly (readonly [payloadType: number, map: string, fmtp: string]
 /**
  * A viewer's offer: video and audio in every codec that it can measure. No NACK, so that what is lost is seen; no
  * retransmission, no congestion control.
+ * @param hasAudio false for servers that cannot answer a section which they have nothing for
  * @param address where the other side may find it; it learns others from checks
  */
-export function viewerOffer(peer: PeerSocket, address: string): string {
+export function viewerOffer(
+  peer: Pick<PeerSocket, 'port' | 'ufrag' | 'pwd' | 'fingerprint'>,
+  address: string,
+  hasAudio: boolean,
+): string {
   const family = address.includes(':') ? 'IP6' : 'IP4';
   const section = (mid: string, kind: string, codecs: typeof VIDEO) => [
     `m=${kind} 9 UDP/TLS/RTP/SAVPF ${codecs.map(([payloadType]) => payloadType).join(' ')}`,
@@ -47,9 +52,9 @@ export function viewerOffer(peer: PeerSocket, address: string): string {
     `o=- 1 1 IN ${family} ${address}`,
     's=-',
     't=0 0',
-    'a=group:BUNDLE 0 1',
+    `a=group:BUNDLE 0${hasAudio ? ' 1' : ''}`,
     ...section('0', 'video', VIDEO),
-    ...section('1', 'audio', AUDIO),
+    ...(hasAudio ? section('1', 'audio', AUDIO) : []),
     '',
   ].join('\r\n');
 }
