@@ -147,48 +147,34 @@ test('with cameras of its own it says the latency, and the page of its report is
   }
 });
 
-test('WHIP in, with a server of its own: nothing is left behind', async () => {
-  const { code, out } = await bench(
-    '--steps=2x2',
-    '--seconds=2',
-    '--warmup=0',
-    '--quiet',
-    '--json=-',
-    '--',
-    '--workers=1',
-  );
+test('a server of its own is started, measured and gone', async () => {
+  const args = ['--steps=2x2', '--seconds=1', '--warmup=0', '--quiet', '--json=-'];
+  const { code, out } = await bench(...args, '--', '--workers=1');
   const { steps, target } = JSON.parse(out) as Report;
   expect(code).toBe(0);
   expect(target).toMatchObject({ kind: 'own', serverArguments: ['--workers=1'] });
   expect(steps).toMatchObject([{ name: '2x2', joined: 4, lost: 0, delayKind: 'latency' }]);
   expect(steps[0]?.server?.cpuMicrosecondsPerPacket).toBeGreaterThan(0);
+});
 
+test('by WHIP it publishes as well, and says goodbye', async () => {
   const whip = `${server.web}/bench{}/whip`;
   const args = [`--publish=${whip}`, `--whep=${server.web}/bench{}/whep`, '--seconds=1', '--warmup=0', '--quiet'];
   expect((await bench(...args)).code).toBe(0);
-  await until(
-    async () => (await server.path('bench0'))?.online === false,
-    3000,
-    () => 'the camera is still there',
-  );
+  const isGone = async () => (await server.path('bench0'))?.online === false;
+  await until(isGone, 3000, () => 'the camera is still there');
 });
 
 test('credentials get in, and are in no report', async () => {
   const url = new URL(`${server.web}/closed/whep`);
-  const { code, out } = await bench(url.href, '--viewers=1', '--seconds=1', '--quiet');
-  expect(code).toBe(1);
-  expect(out).toContain('answered 401');
+  const args = ['--viewers=1', '--seconds=1', '--warmup=0', '--quiet'];
+  const refused = bench(url.href, ...args);
   url.username = 'guest';
   url.password = 'secret';
-  const done = await bench(
-    url.href,
-    '--viewers=1',
-    '--seconds=1',
-    '--warmup=0',
-    '--quiet',
-    '--json=-',
-    '--html=c.html',
-  );
+  const done = await bench(url.href, ...args, '--json=-', '--html=c.html');
+  const { code, out } = await refused;
+  expect(code).toBe(1);
+  expect(out).toContain('answered 401');
   expect(done.code).toBe(0);
   expect(done.out + readFileSync(join(folder, 'c.html'), 'utf8')).not.toMatch(/secret|guest/);
 });
@@ -209,7 +195,7 @@ test('what the network loses is counted, and the exit code says so', async () =>
   await once(front, 'listening');
   try {
     const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/whep`;
-    const { child, ended } = start(url, '--viewers=1', '--seconds=4', '--json=lossy.json');
+    const { child, ended } = start(url, '--viewers=1', '--seconds=3', '--warmup=0', '--json=lossy.json');
     let shown = '';
     child.stderr?.on('data', (text: string) => {
       shown += text;
@@ -264,6 +250,30 @@ test('what cannot be watched fails in one line, and the exit code says so', asyn
   await Promise.all(runs);
 });
 
+test('a server that dies is no server without loss', async () => {
+  const dying = await TestServer.start({ flags: { workers: '1' } });
+  const { child, ended } = start(
+    `${dying.web}/demo/whep`,
+    '--viewers=2',
+    '--seconds=6',
+    '--warmup=0',
+    '--json=dead.json',
+  );
+  let shown = '';
+  child.stderr?.on('data', (text: string) => {
+    shown += text;
+  });
+  await until(
+    () => shown.includes('loss'),
+    20_000,
+    () => `no measurement: ${shown}`,
+  );
+  process.kill(dying.pid, 'SIGKILL');
+  expect((await ended).code).toBe(1);
+  expect(report('dead.json')).toMatchObject({ passed: false, steps: [{ joined: 2, silentViewers: 2 }] });
+  await dying.stop();
+});
+
 test('a wrong option ends with 2 and measures nothing', async () => {
   const { code, out, err } = await bench('--viewrs=3');
   expect([code, out]).toEqual([2, '']);
@@ -271,7 +281,13 @@ test('a wrong option ends with 2 and measures nothing', async () => {
 });
 
 test('Ctrl-C ends the sessions and keeps what was measured', async () => {
-  const { child, ended } = start(`${server.web}/live/whep`, '--viewers=2', '--seconds=60', '--json=cut.json');
+  const { child, ended } = start(
+    `${server.web}/live/whep`,
+    '--viewers=2',
+    '--seconds=60',
+    '--warmup=0',
+    '--json=cut.json',
+  );
   let shown = '';
   child.stderr?.on('data', (text: string) => {
     shown += text;

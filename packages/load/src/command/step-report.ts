@@ -14,9 +14,12 @@ export type StepMeasurement = {
   readonly timeline: StepReport['timeline'];
 };
 
+/** A stream of one frame in a second or two is no silent one. */
+const SILENCE_MS = 3000;
+
 /** Puts together what a step gave. */
 export function stepReport({ step, hasMarks, failures, results, window, ramp, timeline }: StepMeasurement): StepReport {
-  const { seconds, server, skipped } = window;
+  const { seconds, server, skipped, gone } = window;
   const counts = noCounts();
   let lost = 0;
   for (const result of results) {
@@ -36,7 +39,7 @@ export function stepReport({ step, hasMarks, failures, results, window, ramp, ti
     viewers: step.viewers,
     joined: results.length,
     failures,
-    silentViewers: results.filter((result) => result.counts.received === 0).length,
+    silentViewers: results.filter(({ counts: own, silentMs }) => own.received === 0 || silentMs > SILENCE_MS).length,
     seconds,
     packets: counts.received,
     sessionPackets: results.reduce((sum, { sessionPackets }) => sum + sessionPackets, 0),
@@ -48,6 +51,7 @@ export function stepReport({ step, hasMarks, failures, results, window, ramp, ti
     duplicated: counts.duplicated,
     bad: counts.bad,
     camerasSkipped: skipped ?? null,
+    camerasGone: gone ?? null,
     jitterMs: {
       mean: jitters.reduce((sum, ms) => sum + ms, 0) / Math.max(1, jitters.length),
       max: Math.max(0, ...jitters),

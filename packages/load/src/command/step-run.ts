@@ -38,6 +38,8 @@ export type Window = {
   readonly server: { readonly cpuSeconds: number; readonly residentBytes: number } | undefined;
   /** RTP packets that cameras could not get rid of. */
   readonly skipped: number | undefined;
+  /** Cameras whose connection the server ended. */
+  readonly gone: number | undefined;
 };
 
 const SECOND_MS = 1000;
@@ -87,7 +89,7 @@ export class StepRun {
     }
     await this.#audience.mark();
     await this.#observe(true);
-    const cameraSample = await cameras?.sample();
+    const camerasBefore = await cameras?.sample();
     const cpuBefore = serverPid === undefined ? undefined : accountOf(serverPid);
     const generatorBefore = process.cpuUsage();
     const beganMs = performance.now();
@@ -101,7 +103,7 @@ export class StepRun {
     const seconds = (performance.now() - beganMs) / SECOND_MS;
     const generator = process.cpuUsage(generatorBefore);
     const cpuAfter = serverPid === undefined ? undefined : accountOf(serverPid);
-    const skipped = cameraSample && ((await cameras?.sample())?.skipped ?? 0) - cameraSample.skipped;
+    const camerasAfter = await cameras?.sample();
     const window: Window = {
       seconds,
       delays: this.#delays,
@@ -111,7 +113,8 @@ export class StepRun {
         cpuBefore === undefined || cpuAfter === undefined
           ? undefined
           : { cpuSeconds: cpuAfter.cpuSeconds - cpuBefore.cpuSeconds, residentBytes: cpuAfter.residentBytes },
-      skipped,
+      skipped: camerasBefore && camerasAfter && camerasAfter.skipped - camerasBefore.skipped,
+      gone: camerasAfter?.gone,
     };
     const failures = [...this.#failures].map(([reason, count]) => ({ reason, count }));
     return stepReport({

@@ -29,7 +29,7 @@ export type StepReport = {
   readonly viewers: number;
   readonly joined: number;
   readonly failures: readonly { readonly reason: string; readonly count: number }[];
-  /** Joined, and got no packet in the measured time. */
+  /** Joined, and got no packet in the measured time, or none in its last three seconds. */
   readonly silentViewers: number;
   /** Measured time. */
   readonly seconds: number;
@@ -46,6 +46,8 @@ export type StepReport = {
   readonly bad: number;
   /** RTP packets that our cameras could not get rid of, since the server did not read; part of `lost`, once a viewer. */
   readonly camerasSkipped: number | null;
+  /** Of our cameras whose connection the server ended (RTSP). */
+  readonly camerasGone: number | null;
   readonly jitterMs: { readonly mean: number; readonly max: number };
   /** `latency`: from our camera's write of a frame to its last packet's arrival. `variation`: above the fastest frame. */
   readonly delayKind: 'latency' | 'variation';
@@ -117,19 +119,20 @@ export function problemsOf(
   step: Omit<StepReport, 'perViewer' | 'timeline'>,
   { maxLossPercent, maxDelayMs }: Report['limits'],
 ): readonly string[] {
-  const { name, joined, viewers, ramp, silentViewers, lossPercent, delayMs, bad } = step;
+  const { name, joined, viewers, ramp, silentViewers, camerasGone, lossPercent, delayMs, bad } = step;
   const problems: string[] = [];
   if (joined === 0) {
     const [failure] = step.failures;
     return [`${name}: no viewer joined${failure === undefined ? '' : `: ${failure.reason}`}`];
   }
+  if (camerasGone !== null && camerasGone > 0) problems.push(`${name}: the server ended ${camerasGone} publishers`);
   if (ramp !== null) {
     if (ramp.heldViewers === 0 && ramp.endedBy !== null)
       problems.push(`${name}: the first viewers have ${ramp.endedBy}`);
     return problems;
   }
   for (const { reason, count } of step.failures) problems.push(`${name}: ${count} of ${viewers} failed: ${reason}`);
-  if (silentViewers > 0) problems.push(`${name}: ${silentViewers} joined and got nothing`);
+  if (silentViewers > 0) problems.push(`${name}: ${silentViewers} joined and got nothing, or nothing any more`);
   if (bad > 0) problems.push(`${name}: ${bad} packets are not what was sent`);
   const isLossy = lossPercent > maxLossPercent;
   if (isLossy) problems.push(`${name}: ${lossPercent.toFixed(3)} % lost, the limit is ${maxLossPercent} %`);

@@ -28,7 +28,7 @@ export function stepRows(step: StepReport): readonly (readonly [name: string, va
   const rows: [string, string][] = [
     [
       'viewers',
-      `${step.joined} of ${step.viewers} joined${step.silentViewers > 0 ? `, ${step.silentViewers} got nothing` : ''}`,
+      `${step.joined} of ${step.viewers} joined${step.silentViewers > 0 ? `, ${step.silentViewers} got nothing, or nothing any more` : ''}`,
     ],
   ];
   for (const { reason, count } of step.failures) rows.push(['failed', `${count}: ${reason}`]);

@@ -30,6 +30,8 @@ export type ViewerResult = JoinTimes & {
   readonly counts: Counts;
   /** RTP packets since it joined. */
   readonly sessionPackets: number;
+  /** Since its last packet, ms. */
+  readonly silentMs: number;
   readonly jitterMs: number;
   readonly codecs: readonly string[];
 };

@@ -66,6 +66,7 @@ function results(): readonly ViewerResult[] {
     number: viewer.number,
     counts: addCounts({ ...viewer.counts }, marks.get(viewer) ?? noCounts(), -1),
     sessionPackets: viewer.counts.received,
+    silentMs: viewer.silentMs,
     jitterMs: viewer.jitterMs,
     codecs: viewer.codecs,
     ...viewer.joinTimes,

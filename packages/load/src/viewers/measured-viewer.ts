@@ -62,6 +62,7 @@ export class MeasuredViewer {
   #answerMs = 0;
   #connectedMs = 0;
   #firstPacketMs: number | undefined;
+  #lastPacketAtMs = Number.NEGATIVE_INFINITY;
   #firstKeyframeMs: number | undefined;
 
   /**
@@ -94,6 +95,11 @@ export class MeasuredViewer {
       firstPacketMs: this.#firstPacketMs,
       firstKeyframeMs: this.#firstKeyframeMs,
     };
+  }
+
+  /** Since the last packet, ms; infinite when there was none. */
+  get silentMs(): number {
+    return performance.now() - this.#lastPacketAtMs;
   }
 
   /** The worst of its streams, ms. */
@@ -163,6 +169,7 @@ export class MeasuredViewer {
     if (track === undefined) return;
     const arrivalMs = performance.now();
     this.#firstPacketMs ??= arrivalMs - this.#askedAtMs;
+    this.#lastPacketAtMs = arrivalMs;
     const { meter } = track;
     const index = meter.take(datagram.readUInt16BE(2), datagram.readUInt32BE(4), datagram.length, arrivalMs);
     if (index < 0) return;
