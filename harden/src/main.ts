@@ -4,9 +4,13 @@ import { contenders } from '../../bench/src/contenders.ts';
 import { Sink } from '../../bench/src/sink.ts';
 import { Stage } from '../../bench/src/stage.ts';
 import { type Attack, isUnhurt, MAX_SESSIONS, type Scale, type Target } from './attack.ts';
+import { CAMERA_ATTACKS } from './attacks/cameras.ts';
+import { CLIENT_ATTACKS } from './attacks/clients.ts';
 import { DATAGRAM_ATTACKS } from './attacks/datagrams.ts';
+import { DOOR_ATTACKS } from './attacks/doors.ts';
 import { FAULTS } from './attacks/faults.ts';
 import { HTTP_ATTACKS } from './attacks/http.ts';
+import { PARSER_ATTACKS } from './attacks/parsers.ts';
 import { PEER_ATTACKS } from './attacks/peers.ts';
 import { RTSP_ATTACKS } from './attacks/rtsp.ts';
 import { SESSION_ATTACKS } from './attacks/sessions.ts';
@@ -19,12 +23,18 @@ const ATTACKS: readonly Attack[] = [
   ...SESSION_ATTACKS,
   ...PEER_ATTACKS,
   ...FAULTS,
+  ...CAMERA_ATTACKS,
+  ...DOOR_ATTACKS,
+  ...CLIENT_ATTACKS,
+  ...PARSER_ATTACKS,
 ];
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     short: { type: 'boolean', default: false },
+    /** Of so many runs the worst is told. */
+    repeat: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
@@ -52,12 +62,20 @@ const stage = await Stage.open(server, {
   flags: ['--api=on', '--apiAddress=127.0.0.1:0', '--configJournal=off', `--maxSessions=${MAX_SESSIONS}`],
 });
 const rows: Row[] = [];
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    isInterrupted = true;
+    void stage.close().finally(() => process.exit(130)); // the server is not to outlive its attackers
+  });
+}
 try {
   await stage.cameras.add(CAMERAS);
   await stage.viewers.join(stage.urls(CAMERAS, CAMERAS));
   const target = await targetOf(stage);
   for (const attack of attacks) {
-    const row = await attacked(attack, target);
+    if (isInterrupted) break;
+    const row = await worst(attack, target);
     rows.push(row);
     console.log(
       `${row.verdict.padEnd(6)} ${row.id.padEnd(4)} ${row.goal}: ${row.figure}; lost ${row.lost}, gap +${row.gapMs.toFixed(0)} ms`,
@@ -82,6 +100,17 @@ async function targetOf(of: Stage): Promise<Target> {
     mediaPorts: workers.items.map(({ udpPort }) => udpPort),
     scale,
   };
+}
+
+/** What is missed once is missed. */
+async function worst(attack: Attack, target: Target): Promise<Row> {
+  const all: Row[] = [];
+  while (all.length < Math.max(1, Number(values.repeat))) all.push(await attacked(attack, target));
+  const [first, ...others] = all.sort(
+    (a, b) => Number(b.verdict === 'MISSED') - Number(a.verdict === 'MISSED') || b.gapMs - a.gapMs,
+  );
+  if (first === undefined) throw new TypeError('it was run at least once');
+  return others.length === 0 ? first : { ...first, figure: `worst of ${all.length}: ${first.figure}` };
 }
 
 /** With a control before and after: a viewer that is hurt without an attack proves nothing. */

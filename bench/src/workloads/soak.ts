@@ -54,6 +54,7 @@ async function measure(contender: Contender, settings: Settings): Promise<Measur
     const visits = new Visits(stage, visitors);
     const { lost, disordered, bad } = await stage.observe(visits.run(minutes));
     const { readings, failed } = visits;
+    console.error(verdict(readings));
     return { figures: { ...figuresOf(readings), failed, lost, disordered, bad }, details: { readings } };
   } finally {
     await visitors.close();
@@ -140,6 +141,16 @@ function figuresOf(readings: readonly Reading[]): Measurement['figures'] {
     'descriptors after a third': first.descriptors,
     'descriptors end': last.descriptors,
   };
+}
+
+/** Goal R5: what a hundred sessions leave behind, pools and compilers aside. */
+function verdict(readings: readonly Reading[]): string {
+  const points = readings
+    .filter(({ sessions }) => sessions > 500)
+    .map((each) => [each.sessions, each.megabytes] as const);
+  if (points.length < 5) return 'R5: NOT RUN: fewer than five readings after the first 500 sessions';
+  const growth = 100 * slope(points);
+  return `R5: ${growth.toFixed(2)} MB more a hundred sessions, goal <= 0.5: ${growth <= 0.5 ? 'met' : 'MISSED'}`;
 }
 
 /** Of the line with the least squares. */

@@ -113,6 +113,9 @@ Napi::Value StreamSocketObject::Close(const Napi::CallbackInfo& info) {
   const bool was_open = poll_.is_open();
   CloseNow();
   if (was_open) Unref();
+  // They refer to who has this socket: together none of them would ever be collected.
+  on_read_.Reset();
+  on_writable_.Reset();
   return info.Env().Undefined();
 }
 

@@ -215,6 +215,7 @@ Napi::Value UdpSocketObject::Close(const Napi::CallbackInfo& info) {
   const bool was_started = poll_.is_open();
   CloseNow();
   if (was_started) Unref();
+  on_readable_.Reset();  // it refers to who has this socket: together they would never be collected
   return info.Env().Undefined();
 }
 

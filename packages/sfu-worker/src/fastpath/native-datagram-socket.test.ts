@@ -1,6 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Telemetry } from '@shardcast/shared';
 import { expect, test } from 'vitest';
-import { type NativeAddon, STATISTICS } from './native-addon.ts';
+import { loadNativeAddon, type NativeAddon, STATISTICS } from './native-addon.ts';
 import { NativeDatagramSocket } from './native-datagram-socket.ts';
 
 /** An addon whose socket has nothing to receive and tells what a test puts into `statistics`. */
@@ -43,4 +45,27 @@ test('an offload that the kernel refuses is logged once, counted each time, and 
   expect(warnings).toEqual(['the kernel refused segmentation offload; the same bytes went out one by one']);
   expect(telemetry.worker('offloadRefused')).toBe(3);
   expect(socket.offload).toBe('gro');
+});
+
+const loaded = loadNativeAddon();
+
+test.runIf('addon' in loaded)('a socket that is closed is collected', async () => {
+  if (!('addon' in loaded)) return;
+  const log = { error() {}, warn() {}, info() {}, debug() {} };
+  const closed = Array.from({ length: 5 }, (_, index) => {
+    const context = { telemetry: new Telemetry(Telemetry.allocate()), log };
+    const options = { host: '127.0.0.1', port: 0, queueBytes: 1000, isOneOfMany: index % 2 === 0 };
+    const socket = new NativeDatagramSocket(loaded.addon, options, context);
+    socket.start({ onDatagram() {}, onDrained() {} });
+    socket.close();
+    return new WeakRef(socket);
+  });
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  await expect
+    .poll(() => {
+      collect();
+      return closed.filter((reference) => reference.deref() === undefined).length;
+    })
+    .toBe(5);
 });

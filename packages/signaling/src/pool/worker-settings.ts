@@ -2,8 +2,8 @@ import { makeCertificate } from '@shardcast/sfu-worker';
 import { type Config, listenAddress, type WorkerSettings } from '@shardcast/shared';
 import { candidateAddresses } from '../host/candidate-addresses.ts';
 
-/** A session without a STUN check for this long is over (RFC 7675 §5.1). */
-const CONSENT_TIMEOUT_MS = 30_000;
+/** A session without a STUN check for this long is over: within RFC 7675's 30 s (§5.1), as deadlines are looked at a few times a second. */
+const CONSENT_TIMEOUT_MS = 29_000;
 
 /** Settings that one worker may have to itself, so that it can be compared with the others. */
 export const OPTIMISATION_KEYS = ['nack', 'rtcpInterval', 'bufferPool', 'fastPath', 'keyframeCache'] as const;

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { AddressRule, DescriptorClaim, MAX_UNSENT_BYTES, type RtspCarrier, socketHandle } from '@shardcast/shared';
 import { afterEach, describe, expect, test } from 'vitest';
 import { loadNativeAddon } from '../../fastpath/native-addon.ts';
@@ -7,6 +9,13 @@ import type { ByteConnection } from './byte-connection.ts';
 import { Connections } from './connections.ts';
 
 const local = (port: number) => ({ host: '127.0.0.1', port, allows: () => true });
+
+/** Collects garbage first. */
+function collected(references: readonly WeakRef<object>[]): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return references.filter((reference) => reference.deref() === undefined).length;
+}
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
@@ -287,6 +296,22 @@ describe.each(kinds)('over $kind', ({ connections, isNative }) => {
     });
     socket.resetAndDestroy();
     expect(await reason).toBe('connection reset');
+  });
+
+  test('a connection that is closed is collected', async () => {
+    const { server, port } = await listen();
+    const closed: WeakRef<ByteConnection>[] = [];
+    for (let i = 0; i < 5; i++) {
+      const { connection, socket } = await dial(server, port);
+      closed.push(new WeakRef(connection));
+      if (i % 2 === 0) connection.close();
+      else
+        await new Promise<string>((resolve) => {
+          connection.onClose = resolve;
+          socket.destroy();
+        });
+    }
+    await expect.poll(() => collected(closed)).toBeGreaterThanOrEqual(4); // the loop's last may still be on the stack
   });
 
   test('what waits to be sent when it is closed is sent, in order', async () => {
