@@ -8,12 +8,12 @@ import {
 } from '@shardcast/shared';
 import type { PathEffect } from '../config/effects.ts';
 import type { Logger } from '../logging/logger.ts';
-import { type Handling, type Resident, suspectsOf } from '../pool/blame.ts';
 import { Quarantine } from '../pool/quarantine.ts';
 import type { WorkerLoss } from '../pool/shard.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { ask, isWanted, watched } from './demand.ts';
 import { Housing, type PathShard } from './housing.ts';
+import { Inquest } from './inquest.ts';
 import type {
   Caller,
   Media,
@@ -26,6 +26,7 @@ import type {
 } from './media.ts';
 import { OnlineWaiters } from './online-waiters.ts';
 import { PathAnnouncer } from './path-announcer.ts';
+import { pathInfo } from './path-info.ts';
 import type { OnDemand, PathRules } from './path-rules.ts';
 import { goesOn, pathEffects } from './rule-changes.ts';
 import { noSession, type SessionEntry, SessionRegistry, sessionInfo } from './session-registry.ts';
@@ -58,6 +59,7 @@ export class PathManager implements Media {
   readonly #waiters = new OnlineWaiters();
   readonly #announcer: PathAnnouncer;
   readonly #admission: Admission;
+  readonly #inquest: Inquest;
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: PathManagerOptions) {
@@ -66,6 +68,7 @@ export class PathManager implements Media {
     this.#announcer = new PathAnnouncer({ log, clock });
     this.#sessions = new SessionRegistry(shards.length);
     this.#streams = new StreamRegistry(shards.length);
+    this.#inquest = new Inquest(this.#quarantine, log);
     this.#housing = new Housing({ shards, streams: this.#streams, quarantine: this.#quarantine, log }, clock());
     this.#sources = new Sources({
       shards,
@@ -189,18 +192,11 @@ export class PathManager implements Media {
   }
 
   workerLost(worker: number, loss: WorkerLoss): void {
-    const { reason, isDeliberate, handling } = loss;
-    const { log, clock } = this.#options;
-    const nowMs = clock();
+    const nowMs = this.#options.clock();
     const residents = this.#streams.residents(worker);
-    const suspects = isDeliberate ? [] : suspectsOf(handling, this.#residents(residents, nowMs));
-    log[isDeliberate ? 'info' : 'error'](
-      { worker, reason, streams: residents.length, ...evidence(handling, suspects) },
-      'worker lost',
-    );
     this.#housing.workerLost(worker);
     this.#sessions.workerLost(worker);
-    if (!isDeliberate) this.#blame(suspects, nowMs);
+    this.#inquest.hold(worker, loss, residents, nowMs);
     for (const state of residents) {
       this.#streams.vacate(state)(); // the thread is gone: nobody writes to the slot any more
       state.lostWorker = worker;
@@ -408,25 +404,6 @@ export class PathManager implements Media {
     this.#announcer.tell({ type: 'offline', path: name, reason }, { reason });
   }
 
-  #residents(states: readonly PathState[], nowMs: number): Resident[] {
-    return states.map(({ name, home, firstHomeAtMs, rule }) => ({
-      name,
-      slot: home?.slot ?? -1,
-      ageMs: nowMs - (firstHomeAtMs ?? nowMs),
-      hasOwnSource: rule.source !== 'publisher',
-    }));
-  }
-
-  #blame(suspects: readonly string[], nowMs: number): void {
-    const { quarantined, heldBack } = this.#quarantine.workerDied(suspects, nowMs);
-    for (const path of quarantined) {
-      this.#options.log.error({ path }, 'stream quarantined: it keeps killing its worker');
-    }
-    if (heldBack.length > 0) {
-      this.#options.log.warn({ paths: heldBack }, 'streams held back to find the one that keeps killing its worker');
-    }
-  }
-
   /** Ends a stream in its worker and forgets it, but for a name that the configuration spells out. */
   #end(state: PathState, reason: string): void {
     const { home } = state;
@@ -486,21 +463,8 @@ export class PathManager implements Media {
   }
 
   #info(state: PathState): PathInfo {
-    const { name, home } = state;
-    const isOnline = state.state === 'online';
-    const quarantined = this.#quarantine.reason(name, this.#options.clock());
-    return {
-      name,
-      confName: state.rule.confName,
-      source: state.source === undefined ? undefined : { type: state.source },
-      reason: isOnline ? undefined : (quarantined ?? state.reason ?? notBegun(state)),
-      online: isOnline,
-      onlineSince: state.onlineSince,
-      tracks: state.tracks,
-      readers: this.#sessions.readersOf(name),
-      worker: home?.worker,
-      slot: home?.slot,
-    };
+    const quarantined = this.#quarantine.reason(state.name, this.#options.clock());
+    return pathInfo(state, this.#sessions.readersOf(state.name), quarantined);
   }
 
   #shard(worker: number): PathShard {
@@ -518,17 +482,6 @@ function isGone(error: unknown): boolean {
   return isWorkerLost(error) || (error instanceof ShardcastError && error.code === 'STREAM_NOT_FOUND');
 }
 
-/** For the log: what the worker was doing when it was lost. */
-function evidence(handling: Handling | undefined, suspects: readonly string[]): { handling?: string } {
-  if (handling === undefined) return {};
-  return { handling: handling === 'viewer' ? 'a viewer' : (suspects[0] ?? 'a stream that is gone') };
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function notBegun({ rule }: PathState): string {
-  if (rule.source === 'publisher') return 'nobody publishes to it';
-  return rule.onDemand === undefined ? 'it has not begun yet' : 'its source is opened when somebody watches';
 }
