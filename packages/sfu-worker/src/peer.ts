@@ -1,4 +1,5 @@
 /** What the other end of a session is made of as well: for synthetic cameras and viewers, never for the server. */
+export { InterleavedParser } from './ingress/rtsp/interleaved.ts';
 export { FRAME, type Inspect, inspectorFor } from './rtp/inspect.ts';
 export { crc32 } from './session/crc32.ts';
 export { type Certificate, makeCertificate } from './session/dtls/certificate.ts';

@@ -10,7 +10,7 @@ import { createLogger } from './logging/logger.ts';
 import { ShardcastServer } from './server.ts';
 
 const USAGE = `shardcast [config.yml] [--key=value ...]
-shardcast bench [WHEP address] [options]    measure this machine or any server; bench --help says how
+shardcast bench [address] [options]         measure this machine or any server; bench --help says how
 
   --check      read the configuration, say what is wrong with it, and exit
   --version    print the version and exit

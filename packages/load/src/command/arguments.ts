@@ -2,16 +2,17 @@ import { parseArgs } from 'node:util';
 import { MAX_BITRATE_BPS, MIN_BITRATE_BPS } from '../traffic/packets.ts';
 import { basic } from '../traffic/signalling.ts';
 
-export const USAGE = `shardcast bench [WHEP address] [options] [-- options of the server]
+export const USAGE = `shardcast bench [address] [options] [-- options of the server]
 
 Without an address: starts a server of its own on free ports, and measures that.
-With one: measures what viewers of it get, on any server that speaks WHEP.
+With one: measures what viewers of it get, on any server that speaks WHEP (http, https) or RTSP (rtsp, rtsps; over TCP).
 With --publish: cameras of its own publish first, so that latency can be measured as well.
 
   shardcast bench
   shardcast bench --steps=64x1,1x200 --html=report.html -- --workers=2
   shardcast bench http://host:8889/cam1/whep --viewers=50 --seconds=30
   shardcast bench http://host:8889/cam1/whep --viewers=500 --ramp
+  shardcast bench rtsp://user:password@camera/stream1 --viewers=2
   shardcast bench --publish=rtsp://host:8554/bench{} --whep=http://host:8889/bench{}/whep --streams=16
 
 What
@@ -30,7 +31,7 @@ How
   --timeout=S          for a join (10)
   --threads=N          that viewers are spread over (one less than processors, 1 to 4)
 Who
-  --token=TOKEN        bearer token of WHIP and WHEP; SHARDCAST_BENCH_TOKEN keeps it out of the process list
+  --token=TOKEN        bearer token of WHIP and WHEP (not of RTSP); SHARDCAST_BENCH_TOKEN keeps it out of the process list
   --user=NAME:PASSWORD the same by Basic authentication; or in the address
   --insecure           takes any certificate
 Result
@@ -182,13 +183,17 @@ function targetOf(
 ): Target {
   const given = [...positionals, ...(whep === undefined ? [] : [whep])];
   const [url, second] = given;
-  if (second !== undefined) throw new UsageError(`one WHEP address, not also ${second}`);
+  if (second !== undefined) throw new UsageError(`one address, not also ${second}`);
   if (url === undefined) {
     if (publish !== undefined) throw new UsageError('--publish needs --whep: where viewers find what is published');
     return { kind: 'own', serverArguments };
   }
   if (serverArguments.length > 0) throw new UsageError('options behind -- are for a server of its own');
-  checkUrl(url, ['http:', 'https:'], 'the WHEP address begins with http:// or https://');
+  checkUrl(
+    url,
+    ['http:', 'https:', 'rtsp:', 'rtsps:'],
+    'the address begins with http:// or https:// (WHEP), rtsp:// or rtsps://',
+  );
   if (publish !== undefined) {
     checkUrl(
       publish,

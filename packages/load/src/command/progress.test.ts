@@ -12,7 +12,7 @@ test('a terminal gets one line that is written again, and never wider than it is
   progress.show('joining', 0.5, '5 of 10');
   progress.show('joining', 2, 'x'.repeat(100));
   progress.clear();
-  expect(terminal.written[0]).toBe('\r\u001b[Kjoining [############------------] 5 of');
+  expect(terminal.written[0]).toBe('\r\u001b[Kjoining [###########----------] 5 of 10');
   expect(terminal.written[1]).toHaveLength('\r\u001b[K'.length + 39);
   expect(terminal.written.at(-1)).toBe('\r\u001b[K');
   expect(terminal.written.join('')).not.toContain('\n');

@@ -2,6 +2,7 @@
 export type Screen = { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
 
 const BAR_WIDTH = 24;
+const LEAST_BAR_WIDTH = 6;
 const DEFAULT_COLUMNS = 80;
 /** Without a terminal: a log wants no line a second. */
 const PLAIN_EVERY_MS = 5000;
@@ -27,8 +28,11 @@ export class Progress {
     if (this.#isQuiet) return;
     const { isTTY = false, columns = DEFAULT_COLUMNS } = this.#screen;
     if (isTTY) {
-      const done = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
-      const bar = `[${'#'.repeat(done)}${'-'.repeat(BAR_WIDTH - done)}]`;
+      // What is said matters more than how long the bar is.
+      const room = columns - 1 - phase.length - text.length - ' [] '.length;
+      const width = Math.min(BAR_WIDTH, Math.max(LEAST_BAR_WIDTH, room));
+      const done = Math.round(Math.min(1, Math.max(0, share)) * width);
+      const bar = `[${'#'.repeat(done)}${'-'.repeat(width - done)}]`;
       this.#screen.write(CLEAR_LINE + `${phase} ${bar} ${text}`.slice(0, columns - 1));
       return;
     }

@@ -5,8 +5,8 @@ import type { Failure } from '../thread-calls.ts';
 import { cpuSecondsOf, residentBytesOf } from '../traffic/process-account.ts';
 import { Audience, type Sample } from '../viewers/audience.ts';
 import { Histogram } from '../viewers/histogram.ts';
-import type { ViewerSettings } from '../viewers/measured-viewer.ts';
 import { addCounts, lostOf } from '../viewers/stream-meter.ts';
+import type { ViewerSettings } from '../viewers/viewer.ts';
 import { numbered, type Plan, type Step } from './arguments.ts';
 import type { Progress } from './progress.ts';
 import { sleep } from './sleep.ts';
@@ -88,11 +88,12 @@ export class StepRun {
       await this.#pause(plan.warmupSeconds);
     }
     await this.#audience.mark();
-    await this.#observe(true);
-    const camerasBefore = await cameras?.sample();
+    // Together with the viewers' counts, so that all are of the same time.
+    const beganMs = performance.now();
     const cpuBefore = serverPid === undefined ? undefined : accountOf(serverPid);
     const generatorBefore = process.cpuUsage();
-    const beganMs = performance.now();
+    const camerasBefore = await cameras?.sample();
+    await this.#observe(true);
 
     let ramp: StepReport['ramp'] = null;
     if (isOpen && this.#joined > 0) {
@@ -100,9 +101,10 @@ export class StepRun {
       else ramp = await this.#ramp(rampStep);
     }
 
+    const results = await this.#audience.results();
     const seconds = (performance.now() - beganMs) / SECOND_MS;
-    const generator = process.cpuUsage(generatorBefore);
     const cpuAfter = serverPid === undefined ? undefined : accountOf(serverPid);
+    const generator = process.cpuUsage(generatorBefore);
     const camerasAfter = await cameras?.sample();
     const window: Window = {
       seconds,
@@ -121,7 +123,7 @@ export class StepRun {
       step,
       hasMarks: this.#context.settings.hasMarks,
       failures,
-      results: await this.#audience.results(),
+      results,
       window,
       ramp,
       timeline: this.#timeline,

@@ -74,7 +74,6 @@ export class Camera {
         ['session', session],
         ['range', 'npt=0.000-'],
       ]);
-      socket.on('data', () => {}); // RTCP comes back
       socket.once('close', () => {
         if (!isClosed) options.onLost?.();
       });

@@ -68,6 +68,30 @@ test('an answer that comes in pieces is one answer', async () => {
   expect(RtspConnection.sessionOf(await connection.ask('SETUP', connection.url.uri, []))).toBe('abc');
 });
 
+test('media between answers goes to who uses its channel', async () => {
+  const frame = (channel: number, text: string) =>
+    Buffer.concat([Buffer.from([0x24, channel, 0, text.length]), Buffer.from(text, 'latin1')]);
+  const host = await serve((socket) => {
+    const answer = writeResponse({ status: 200, reason: 'OK', headers: [] });
+    // Of an RTP packet's first byte and length, so that they are frames.
+    socket.write(
+      Buffer.concat([frame(0, `\x80first-packet`), frame(7, `\x80unused-one`), answer, frame(1, `\x80second-packet`)]),
+    );
+  });
+  const connection = await open(`rtsp://${host}/cam`);
+  const taken: string[] = [];
+  const second = new Promise<void>((resolve) => {
+    connection.use(1, (packet) => {
+      taken.push(packet.toString());
+      resolve();
+    });
+  });
+  connection.use(0, (packet) => taken.push(packet.toString()));
+  await connection.ask('PLAY', connection.url.uri, []);
+  await second;
+  expect(taken.map((text) => text.slice(-12))).toEqual(['first-packet', 'econd-packet']);
+});
+
 test.for([
   ['closes', (socket: Socket) => socket.destroy(), 'closed the connection'],
   ['speaks HTTP', (socket: Socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'), 'does not speak RTSP'],

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { InterleavedParser } from '@shardcast/sfu-worker/peer';
 import {
   headerOf,
   headersOf,
   parseRtspUrl,
   RtspClientAuth,
   type RtspHeaders,
-  RtspMessageReader,
   type RtspResponse,
   type RtspUrl,
   writeRequest,
@@ -16,12 +16,14 @@ import { RefusedError, reachability } from './signalling.ts';
 
 const ANSWER_MS = 10_000;
 
-/** A client's RTSP connection (RFC 2326) as far as publishing needs it: one request at a time, then media. */
+/** A client's RTSP connection (RFC 2326): one request at a time, media in between. */
 export class RtspConnection {
   readonly socket: Socket;
   readonly url: RtspUrl;
   readonly #auth: RtspClientAuth | undefined;
-  readonly #reader = new RtspMessageReader();
+  readonly #parser: InterleavedParser;
+  readonly #channels = new Map<number, (packet: Buffer) => void>();
+  #waiting: { readonly resolve: (response: RtspResponse) => void; readonly fail: (what: string) => void } | undefined;
   #cseq = 0;
 
   /**
@@ -50,8 +52,27 @@ export class RtspConnection {
     this.socket = socket;
     this.url = url;
     this.#auth = url.user === undefined ? undefined : new RtspClientAuth(url.user, url.password ?? '');
+    this.#parser = new InterleavedParser({
+      frame: (channel, buffer, start, end) => this.#channels.get(channel)?.(buffer.subarray(start, end)),
+      message: (message) => {
+        if (message.kind === 'response') this.#waiting?.resolve(message);
+      },
+      flush: () => {},
+    });
+    socket.on('data', (chunk) => {
+      if (this.#parser.feed(chunk, 0, chunk.length) === undefined) return;
+      this.#waiting?.fail('does not speak RTSP');
+      socket.destroy();
+    });
     // Who asks hears of it by `close`.
     socket.on('error', () => {});
+    socket.once('close', () => this.#waiting?.fail('closed the connection'));
+  }
+
+  /** Hands on what comes in an interleaved channel; others are dropped. @param take must not keep the packet */
+  use(channel: number, take: (packet: Buffer) => void): void {
+    this.#parser.use(channel);
+    this.#channels.set(channel, take);
   }
 
   /** @throws RefusedError for any answer but 200 */
@@ -82,32 +103,17 @@ export class RtspConnection {
 
   async #answer(): Promise<RtspResponse> {
     const { host, port } = this.url;
-    const { socket } = this;
-    return new Promise((resolve, reject) => {
-      const fail = (what: string) => {
-        done();
-        reject(new RefusedError(`${host}:${port} ${what}`, 0));
-      };
-      const take = (chunk: Buffer) => {
-        for (let at = 0; at < chunk.length; ) {
-          at = this.#reader.read(chunk, at, chunk.length);
-          if (this.#reader.fault !== undefined) return fail('does not speak RTSP');
-          const message = this.#reader.take();
-          if (message?.kind !== 'response') continue;
-          done();
-          return resolve(message);
-        }
-      };
-      const closed = () => fail('closed the connection');
-      const timer = setTimeout(() => fail('did not answer in time'), ANSWER_MS);
-      const done = () => {
-        clearTimeout(timer);
-        socket.off('data', take);
-        socket.off('close', closed);
-      };
-      socket.on('data', take);
-      socket.once('close', closed);
-      if (socket.destroyed) closed();
-    });
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const fail = (what: string) => reject(new RefusedError(`${host}:${port} ${what}`, 0));
+        this.#waiting = { resolve, fail };
+        timer = setTimeout(() => fail('did not answer in time'), ANSWER_MS);
+        if (this.socket.destroyed) fail('closed the connection');
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waiting = undefined;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { Failure } from '../thread-calls.ts';
-import type { JoinTimes, ViewerSettings } from './measured-viewer.ts';
 import type { Counts } from './stream-meter.ts';
+import type { JoinTimes, ViewerSettings } from './viewer.ts';
 
 /** Where a viewer is to go. */
 export type Seat = { readonly number: number; readonly url: string };

@@ -10,14 +10,16 @@ import type {
   ViewerResult,
 } from './audience-protocol.ts';
 import { Histogram } from './histogram.ts';
-import { MeasuredViewer, type ViewerSettings } from './measured-viewer.ts';
+import { RtspViewer } from './rtsp-viewer.ts';
 import { addCounts, type Counts, noCounts } from './stream-meter.ts';
+import type { Viewer, ViewerSettings } from './viewer.ts';
+import { WhepViewer } from './whep-viewer.ts';
 
 const LAG_RESOLUTION_MS = 2;
 const REPORT_MS = 1000;
 
-const viewers: MeasuredViewer[] = [];
-const marks = new Map<MeasuredViewer, Counts>();
+const viewers: Viewer[] = [];
+const marks = new Map<Viewer, Counts>();
 const delays = new Histogram();
 const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
 lag.enable();
@@ -29,7 +31,7 @@ async function join(seats: readonly Seat[], settings: ViewerSettings): Promise<r
   const failures: JoinFailure[] = [];
   const joinOne = async ({ number, url }: Seat) => {
     try {
-      viewers.push(await MeasuredViewer.play(number, url, settings, delays));
+      viewers.push(await (/^rtsps?:/i.test(url) ? RtspViewer : WhepViewer).play(number, url, settings, delays));
     } catch (error) {
       failures.push({ number, ...failureOf(error) });
     }

@@ -1,8 +1,8 @@
 import { Thread } from '../thread-calls.ts';
 import type { AudienceRequest, AudienceResults, JoinFailure, Seat, ViewerResult } from './audience-protocol.ts';
 import { Histogram } from './histogram.ts';
-import type { ViewerSettings } from './measured-viewer.ts';
 import { addCounts, type Counts, noCounts } from './stream-meter.ts';
+import type { ViewerSettings } from './viewer.ts';
 
 /** What all viewers saw since they joined, and in the last interval. */
 export type Sample = {

@@ -75,7 +75,8 @@ export function answeredCodecs(answer: string): ReadonlyMap<number, AnsweredCode
   ]);
   for (const [, payloadType, name = '', clockRate] of answer.matchAll(/^a=rtpmap:(\d+) ([\w-]+)\/(\d+)/gm)) {
     const codec = CODEC_NAMES.find((each) => each === name.toUpperCase());
-    if (Number(clockRate) > 0) codecs.set(Number(payloadType), { name, codec, clockRate: Number(clockRate) });
+    if (Number(clockRate) > 0)
+      codecs.set(Number(payloadType), { name: codec ?? name, codec, clockRate: Number(clockRate) });
   }
   return codecs;
 }
