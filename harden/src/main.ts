@@ -102,6 +102,11 @@ async function targetOf(of: Stage): Promise<Target> {
   };
 }
 
+async function restarts({ api }: Target): Promise<number> {
+  const { items } = (await (await fetch(`${api}/v3/workers/list`)).json()) as { items: { restarts: number }[] };
+  return items.reduce((sum, each) => sum + each.restarts, 0);
+}
+
 /** What is missed once is missed. */
 async function worst(attack: Attack, target: Target): Promise<Row> {
   const all: Row[] = [];
@@ -115,11 +120,13 @@ async function worst(attack: Attack, target: Target): Promise<Row> {
 
 /** With a control before and after: a viewer that is hurt without an attack proves nothing. */
 async function attacked(attack: Attack, target: Target): Promise<Row> {
+  const restartsBefore = await restarts(target);
   const before = await target.stage.observe(controlSeconds);
   const running = attack.run(target);
   const during = await target.stage.observe(running);
   const { figure, isMet } = await running;
   const after = await target.stage.observe(controlSeconds);
+  const lostWorkers = (await restarts(target)) - restartsBefore;
   const controls = isUnhurt(before) && isUnhurt(after);
   // What the quiet windows had is the machine's doing.
   const gapMs = Math.max(0, during.latencyMs.max - Math.max(before.latencyMs.max, after.latencyMs.max));
@@ -127,9 +134,9 @@ async function attacked(attack: Attack, target: Target): Promise<Row> {
   return {
     id: attack.id,
     goal: attack.goal,
-    figure: controls ? figure : `${figure}; CONTROL FAILED`,
+    figure: `${figure}${lostWorkers > 0 ? `; ${lostWorkers} WORKERS LOST` : ''}${controls ? '' : '; CONTROL FAILED'}`,
     lost: during.lost,
     gapMs,
-    verdict: isMet && isInTime && controls && isUnhurt(during) ? 'met' : 'MISSED',
+    verdict: isMet && isInTime && controls && lostWorkers === 0 && isUnhurt(during) ? 'met' : 'MISSED',
   };
 }

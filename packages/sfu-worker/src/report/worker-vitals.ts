@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { type Telemetry, WORKER } from '@shardcast/shared';
 
 /** Resolution of the delay monitor; what it reports includes it. */
@@ -42,13 +43,14 @@ export class WorkerVitals {
   /** @returns CPU seconds since the last call, 0 where the system does not tell. */
   sample(): number {
     const counters = this.#telemetry.counters;
-    const memory = process.memoryUsage();
-    counters[WORKER.heapBytes] = memory.heapUsed;
-    counters[WORKER.externalBytes] = memory.external;
+    // Not `process.memoryUsage`, which opens a file and throws when the process has no descriptor left.
+    const { used_heap_size: heapBytes, external_memory: externalBytes } = getHeapStatistics();
+    counters[WORKER.heapBytes] = heapBytes;
+    counters[WORKER.externalBytes] = externalBytes;
     counters[WORKER.activeResources] = process.getActiveResourcesInfo().length;
     counters[WORKER.eventLoopLagSeconds] = Math.max(0, this.#lag.percentile(99) / 1e9 - LAG_RESOLUTION_MS / 1000);
     this.#lag.reset();
-    const cpu = threadCpuSeconds() ?? 0;
+    const cpu = threadCpuSeconds() ?? this.#lastCpu;
     const spent = Math.max(0, cpu - this.#lastCpu);
     this.#lastCpu = cpu;
     // Added up, not copied: a respawned thread starts at 0 and the counter goes on.

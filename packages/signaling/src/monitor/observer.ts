@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import type { TypicalCost } from '@shardcast/shared';
 import { type HostLimits, openDescriptors } from '../host/limits.ts';
 import type { Media, PathInfo, ShardView } from '../paths/media.ts';
@@ -262,11 +263,19 @@ export class Observer {
 
 function readProcess(): ProcessReading {
   const { user, system } = process.cpuUsage();
-  const { rss, heapUsed } = process.memoryUsage();
   return {
     cpuSeconds: (user + system) / 1e6,
-    rssBytes: rss,
-    heapBytes: heapUsed,
+    rssBytes: residentBytes(),
+    heapBytes: getHeapStatistics().used_heap_size,
     activeResources: process.getActiveResourcesInfo().length,
   };
+}
+
+/** NaN when the process has no descriptor left to read it with. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return Number.NaN;
+  }
 }

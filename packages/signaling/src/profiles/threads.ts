@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { activeResources, ThreadProfiler } from '@shardcast/sfu-worker';
 import { WORKER } from '@shardcast/shared';
 import type { Shard } from '../pool/shard.ts';
@@ -22,7 +23,7 @@ export function profiledThreads(
         streams: 0,
         sessions: 0,
         sockets: { tcp, listeners, ports },
-        heapBytes: process.memoryUsage().heapUsed,
+        heapBytes: getHeapStatistics().used_heap_size,
       };
     },
   };
