@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { meanwhile } from './support/meanwhile.ts';
 import { type ReadProfile, readProfile } from './support/pprof-reader.ts';
 import { TestServer } from './support/server.ts';
 import { WeriftViewer } from './support/werift-viewer.ts';
@@ -40,15 +41,15 @@ async function start(flags: Record<string, string> = {}): Promise<void> {
 
 async function profile(kind: string): Promise<{ file: Buffer; read: ReadProfile }> {
   // Main is to have something to do, too.
-  const traffic = setInterval(() => void server.paths(), 5);
-  try {
-    const response = await fetch(`${server.pprofUrl}/debug/pprof/${kind}`);
-    expect(response.status).toBe(200);
-    const file = Buffer.from(await response.arrayBuffer());
-    return { file, read: readProfile(file) };
-  } finally {
-    clearInterval(traffic);
-  }
+  return meanwhile(
+    () => server.paths(),
+    async () => {
+      const response = await fetch(`${server.pprofUrl}/debug/pprof/${kind}`);
+      expect(response.status).toBe(200);
+      const file = Buffer.from(await response.arrayBuffer());
+      return { file, read: readProfile(file) };
+    },
+  );
 }
 const names = ({ samples }: ReadProfile) => new Set(samples.flatMap(({ stack }) => stack));
 const threads = ({ samples }: ReadProfile) => new Set(samples.map(({ labels }) => labels['thread']));
@@ -77,16 +78,16 @@ function goTop(file: Buffer): string | undefined {
 test('a CPU profile under traffic has all threads, by the names of the sources, and neither NACK nor mDNS', async () => {
   await start();
   // A sampler sees a thread that has next to nothing to do by chance only.
-  const asking = setInterval(() => {
-    for (const viewer of viewers) void viewer.requestKeyframe();
-  }, 2);
-  const [{ file, read }, refused] = await Promise.all([
-    profile(`profile?seconds=${SECONDS}`),
-    new Promise((resolve) => setTimeout(resolve, 1000)).then(() =>
-      fetch(`${server.pprofUrl}/debug/pprof/profile?seconds=1`),
-    ),
-  ]);
-  clearInterval(asking);
+  const [{ file, read }, refused] = await meanwhile(
+    () => Promise.all(viewers.map((viewer) => viewer.requestKeyframe())),
+    () =>
+      Promise.all([
+        profile(`profile?seconds=${SECONDS}`),
+        new Promise((resolve) => setTimeout(resolve, 1000)).then(() =>
+          fetch(`${server.pprofUrl}/debug/pprof/profile?seconds=1`),
+        ),
+      ]),
+  );
   expect(refused.status).toBe(409);
   expect(read.types).toEqual(['samples/count', 'cpu/nanoseconds']);
   expect(threads(read)).toEqual(new Set(['main', 'worker-0', 'worker-1']));
@@ -105,15 +106,11 @@ test('a CPU profile under traffic has all threads, by the names of the sources, 
 
 test('with `nack: on` the same profile shows NACKs of a viewer that loses packets', async () => {
   await start({ nack: 'on' });
-  const asking = setInterval(() => {
-    for (const viewer of viewers) void viewer.claimLost(50);
-  }, 2);
-  try {
-    const { read } = await profile(`profile?seconds=${SECONDS}`);
-    expect([...names(read)].filter((name) => SWITCHED_OFF.test(name))).not.toEqual([]);
-  } finally {
-    clearInterval(asking);
-  }
+  const { read } = await meanwhile(
+    () => Promise.all(viewers.map((viewer) => viewer.claimLost(50))),
+    () => profile(`profile?seconds=${SECONDS}`),
+  );
+  expect([...names(read)].filter((name) => SWITCHED_OFF.test(name))).not.toEqual([]);
 });
 
 test('a heap profile has all threads, and each says what it holds open', async () => {

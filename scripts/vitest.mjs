@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { root } from './paths.mjs';
 
 const cache = new URL('.cache/', root);
@@ -11,40 +11,38 @@ const cache = new URL('.cache/', root);
  * @returns {{ passed: number, skipped: number, failures: string[], unsteady: string[] }}
  */
 export function runTests(project) {
-  const first = run(project, []);
-  if (first.failures.length === 0 || first.files.length === 0) return { ...first, unsteady: [] };
-  console.log(`\n${first.failures.length} failed in ${first.files.join(', ')}: once more, alone`);
-  const { failures } = run(project, first.files);
-  const unsteady = first.failures.filter((name) => !failures.includes(name));
-  return { ...first, passed: first.passed + unsteady.length, failures, unsteady };
+  const { passed, skipped, failures } = run(project, []);
+  const files = [...new Set(failures.map(({ file }) => file))];
+  // What is of no file could be tried again only by the whole run.
+  if (files.length === 0 || files.includes(undefined))
+    return { passed, skipped, failures: names(failures), unsteady: [] };
+  console.log(`\n${failures.length} failed in ${files.join(', ')}: once more, alone`);
+  const again = names(run(project, files).failures);
+  const unsteady = failures.filter(({ name }) => !again.includes(name));
+  const tests = unsteady.filter(({ isTest }) => isTest);
+  return { passed: passed + tests.length, skipped, failures: again, unsteady: names(unsteady) };
 }
+
+const names = (failures) => failures.map(({ name }) => name);
 
 /** A run that tells no count has failed. */
 function run(project, files) {
-  const report = new URL(`vitest-${project}${files.length > 0 ? '-again' : ''}.json`, cache);
+  const report = fileURLToPath(new URL(`vitest-${project}.json`, cache));
   rmSync(report, { force: true });
   mkdirSync(cache, { recursive: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report.pathname}`];
   const { status } = spawnSync(
     process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters, ...files],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+    [
+      'node_modules/vitest/vitest.mjs',
+      ...['run', '--project', project, '--reporter=default', '--reporter=./scripts/vitest-report.mjs', ...files],
+    ],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, VITEST_REPORT: report } },
   );
   try {
-    const { numPassedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
-    const broken = testResults.filter((file) => file.status === 'failed');
-    const failures = broken.flatMap((file) => failuresOf(relative(root.pathname, file.name), file));
-    if (status !== 0 && failures.length === 0) failures.push(`${project}: an error outside of every test`);
-    const names = broken.map((file) => relative(root.pathname, file.name));
-    return { passed: numPassedTests, skipped: numPendingTests, failures, files: names };
+    const { passed, skipped, failures } = JSON.parse(readFileSync(report, 'utf8'));
+    if (status !== 0 && failures.length === 0) failures.push({ name: `${project}: the run ended with ${status}` });
+    return { passed, skipped, failures };
   } catch {
-    return { passed: 0, skipped: 0, failures: [`${project}: the run told no count`], files: [] };
+    return { passed: 0, skipped: 0, failures: [{ name: `${project}: the run told no count` }] };
   }
-}
-
-function failuresOf(name, { assertionResults, message }) {
-  const failed = assertionResults.filter((each) => each.status === 'failed');
-  // A file that does not load, or whose hook fails, has no test of its own that failed.
-  if (failed.length === 0) return [`${name}: ${message.split('\n', 1)[0]}`];
-  return failed.map((each) => `${name} > ${each.fullName}`);
 }
