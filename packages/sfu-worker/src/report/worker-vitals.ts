@@ -3,8 +3,8 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { type Telemetry, WORKER } from '@shardcast/shared';
 
-/** Resolution of the delay monitor; what it reports includes it. */
-const LAG_RESOLUTION_MS = 10;
+/** Resolution of the delay monitor; what it reports includes it. Finer costs an idle worker a wake each. */
+const LAG_RESOLUTION_MS = 20;
 
 /**
  * CPU seconds of the calling thread: Linux's own account of it, in ns. Elsewhere undefined, and main falls back to the
