@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseExposition } from '../packages/signaling/test/parse-exposition.ts';

@@ -163,14 +163,14 @@ export const GUARDS = [
   // --- sources
   {
     guard: 'SSRF: literals are looked at',
-    file: `${SHARED}config/allowed-lookup.ts`,
+    file: `${SHARED}net/allowed-lookup.ts`,
     find: 'return isIP(host) !== 0 && !allows(host);',
     replace: 'return isIP(host) !== 0 && !allows;',
     tests: [`${WORKER}ingress/rtsp/connections.test.ts`],
   },
   {
     guard: 'SSRF: what a name stands for is looked at',
-    file: `${SHARED}config/allowed-lookup.ts`,
+    file: `${SHARED}net/allowed-lookup.ts`,
     find: 'found.filter(({ address }) => allows(address));',
     replace: 'found.filter(() => allows !== undefined);',
     tests: [`${WORKER}ingress/rtsp/connections.test.ts`],
@@ -191,10 +191,10 @@ export const GUARDS = [
   },
   {
     guard: 'SSRF: IPv4 in IPv6 letters',
-    file: `${SHARED}config/address-rule.ts`,
+    file: `${SHARED}net/address-rule.ts`,
     find: '(embedded === undefined || !isInNetworks(NEVER_MEANT, embedded))',
     replace: '(embedded === undefined || embedded.length > 0)',
-    tests: [`${SHARED}config/address-rule.test.ts`],
+    tests: [`${SHARED}net/address-rule.test.ts`],
   },
   {
     guard: 'RTSPS: the pinned certificate',

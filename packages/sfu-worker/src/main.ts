@@ -1,6 +1,8 @@
 import { ControlEnvelope, ShardcastError, toWireError, type WorkerBoot, type WorkerEvent } from '@shardcast/shared';
 import { ShardWorker } from './worker.ts';
 
+export { makeCertificate } from './session/dtls/certificate.ts';
+
 /** The pool's task: a port in, sessions out. Settles only when the port closes (design: one endless task a shard). */
 export default async function run(boot: WorkerBoot): Promise<void> {
   const { port } = boot;

@@ -1,5 +1,5 @@
-export * from './config/index.ts';
 export * from './errors.ts';
+export * from './net/index.ts';
 export * from './protocol/control.ts';
 export * from './protocol/media.ts';
 export * from './protocol/port-client.ts';

@@ -1,5 +1,6 @@
 import { descriptorDuplicator } from '@shardcast/sfu-worker';
-import { type Config, listenAddress, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type Config, listenAddress } from '@shardcast/shared/config';
 import type { Express, Router } from 'express';
 import type { Alarms } from './alarms/alarms.ts';
 import { createApiApp } from './api/app.ts';

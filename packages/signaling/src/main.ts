@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ConfigChange, type LoadedConfig, loadConfig, parseArguments, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type ConfigChange, type LoadedConfig, loadConfig, parseArguments } from '@shardcast/shared/config';
 import { ConfigStore } from './config/config-store.ts';
 import { FileWatch } from './config/file-watch.ts';
 import { ConfigJournal } from './config/journal.ts';
 import { LogRing } from './logging/log-ring.ts';
 import { createLogger } from './logging/logger.ts';
-import { ShardcastServer } from './server.ts';
+import { startThreads } from './pool/start-threads.ts';
 
 const USAGE = `shardcast [config.yml] [--key=value ...]
 shardcast bench [address] [options]         measure this machine or any server; bench --help says how
@@ -49,8 +50,11 @@ async function main(): Promise<void> {
   const log = createLogger(config.logLevel, { ring: logRing });
   for (const warning of warnings) log.warn(warning);
 
+  const threads = startThreads(config, log);
+  // Loaded while the threads load theirs.
+  const { ShardcastServer } = await import('./server.ts');
   const configStore = new ConfigStore({ first: initial, load, journal, log, now: () => new Date() });
-  const server = await ShardcastServer.start({ config, configStore, workingDirectory, version, log, logRing });
+  const server = await ShardcastServer.start({ config, threads, configStore, workingDirectory, version, log, logRing });
 
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');

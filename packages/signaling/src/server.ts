@@ -1,5 +1,5 @@
-import { workerEntry } from '@shardcast/sfu-worker';
-import { type Config, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import type { Config } from '@shardcast/shared/config';
 import { createAlarms } from './alarms/create-alarms.ts';
 import { Authoriser } from './auth/authoriser.ts';
 import { Capacity } from './capacity/capacity.ts';
@@ -7,7 +7,6 @@ import type { ConfigStore } from './config/config-store.ts';
 import { Doors } from './doors.ts';
 import { hostLimits } from './host/limits.ts';
 import { linkBitrate } from './host/link-speed.ts';
-import { usableProcessors } from './host/parallelism.ts';
 import type { ProcessState } from './http/health.ts';
 import { LimitedLog } from './logging/limited-log.ts';
 import type { LogRing } from './logging/log-ring.ts';
@@ -17,6 +16,7 @@ import { rulesFromConfig } from './paths/config-rules.ts';
 import { PathManager } from './paths/path-manager.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
 import { WorkerSettingsMaker } from './pool/worker-settings.ts';
+import type { WorkerThreads } from './pool/worker-threads.ts';
 
 /** What a bind says that no new attempt will cure. */
 const UNUSABLE_ADDRESS = /EADDRINUSE|EADDRNOTAVAIL|EACCES|ENOTFOUND/;
@@ -25,6 +25,8 @@ const START_HOLD_MS = 5000;
 
 export type ServerOptions = {
   readonly config: Config;
+  /** Those of the pool, one a worker; the server ends them. */
+  readonly threads: WorkerThreads;
   /** What the API reads and changes; without it there is no `/v3/config`. */
   readonly configStore?: ConfigStore;
   readonly workingDirectory: string;
@@ -49,6 +51,7 @@ export class ShardcastServer {
   /** @throws ShardcastError CONFIG_INVALID when an address cannot be listened on. */
   static async start({
     config,
+    threads,
     configStore,
     workingDirectory,
     version,
@@ -59,8 +62,8 @@ export class ShardcastServer {
     let state: ProcessState = 'starting';
     const clock = () => performance.now();
     const unixMs = () => performance.timeOrigin + performance.now();
-    const workers = config.workers === 'auto' ? usableProcessors() : config.workers;
-    const settings = await WorkerSettingsMaker.create(config);
+    const { workers } = threads;
+    const settings = await WorkerSettingsMaker.create(config, await threads.makeCertificate());
 
     let allUp: () => void = () => {};
     let cannotStart: (error: ShardcastError) => void = () => {};
@@ -71,10 +74,8 @@ export class ShardcastServer {
     everyWorkerUp.catch(() => {}); // awaited below, or never when another door fails first
     const pool = new WorkerPool(
       {
-        workers,
-        entry: workerEntry,
+        threads,
         settings: (worker) => settings.make(worker),
-        heapLimitMb: config.workerHeapLimit / 1024 ** 2,
         log,
         clock,
       },

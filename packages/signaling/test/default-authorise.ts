@@ -1,4 +1,4 @@
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { Authoriser } from '../src/auth/authoriser.ts';
 
 /** As it comes: everyone publishes and reads, the same host does the rest. */

@@ -1,4 +1,4 @@
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { pino } from 'pino';
 import { Alarms, type AlarmsOptions } from '../src/alarms/alarms.ts';
 import { Capacity } from '../src/capacity/capacity.ts';

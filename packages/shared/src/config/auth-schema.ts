@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseNetwork } from './networks.ts';
+import { parseNetwork } from '../net/networks.ts';
 import { matchesPattern, patternFault } from './path-pattern.ts';
 import { list, onOff } from './values.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ListenAddress, parseAddress } from './address.ts';
+import { type ListenAddress, parseAddress } from '../net/address.ts';
 import { alarmKeys, pathAlarmKeys } from './alarm-schema.ts';
 import { authKeys, NetworkText } from './auth-schema.ts';
 import { pathNameFault } from './path-name.ts';

@@ -1,4 +1,5 @@
-import { ConfigSchema, STREAM, Telemetry } from '@shardcast/shared';
+import { STREAM, Telemetry } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { pino } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Config } from '@shardcast/shared';
+import type { Config } from '@shardcast/shared/config';
 import { LimitedLog } from '../logging/limited-log.ts';
 import type { Logger } from '../logging/logger.ts';
 import { Alarms, type AlarmsOptions } from './alarms.ts';

@@ -1,4 +1,4 @@
-import { type Config, findPath, type PathConfig } from '@shardcast/shared';
+import { type Config, findPath, type PathConfig } from '@shardcast/shared/config';
 import type { Observer } from '../monitor/observer.ts';
 import type { PathInfo, ShardView } from '../paths/media.ts';
 import type { Reading } from './alarm-book.ts';

@@ -1,4 +1,4 @@
-import type { AlarmSettings } from '@shardcast/shared';
+import type { AlarmSettings } from '@shardcast/shared/config';
 
 export type AlarmSeverity = 'warning' | 'critical';
 export type AlarmUnit = 'ratio' | 'bytes' | 'count' | 'seconds' | 'bit/s';

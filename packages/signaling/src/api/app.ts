@@ -73,8 +73,9 @@ export function createApiApp(options: ApiOptions): Express {
   });
   const routes = apiRoutes(options);
   mountRoutes(app, routes, options);
-  const document = openApi(routes, version);
+  let document: ReturnType<typeof openApi> | undefined; // made when first asked for: it would take a twentieth of the start
   app.get('/v3/openapi.json', (_req, res) => {
+    document ??= openApi(routes, version);
     res.json(document);
   });
   mountDocsPage(app);

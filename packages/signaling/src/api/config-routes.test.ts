@@ -1,4 +1,5 @@
-import { type ConfigChange, ConfigSchema, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type ConfigChange, ConfigSchema } from '@shardcast/shared/config';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authorise } from '../../test/default-authorise.ts';

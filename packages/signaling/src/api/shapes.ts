@@ -1,4 +1,5 @@
-import { formatDuration, type Telemetry, TrackInfo, type WorkerField, type WorkerSettings } from '@shardcast/shared';
+import { type Telemetry, TrackInfo, type WorkerField, type WorkerSettings } from '@shardcast/shared';
+import { formatDuration } from '@shardcast/shared/config';
 import { z } from 'zod';
 import type { Observer, StreamStats } from '../monitor/observer.ts';
 import type { PathInfo, SessionInfo, ShardView } from '../paths/media.ts';

@@ -1,4 +1,5 @@
-import { type PermissionSchema, permits, ShardcastError, type ShardcastErrorCode } from '@shardcast/shared';
+import { ShardcastError, type ShardcastErrorCode } from '@shardcast/shared';
+import { type PermissionSchema, permits } from '@shardcast/shared/config';
 import type { z } from 'zod';
 import type { AccessRequest } from './access-request.ts';
 import { isFromThisHost } from './same-host.ts';

@@ -1,4 +1,4 @@
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { beforeEach, expect, test } from 'vitest';
 import { accessTo } from '../../test/access.ts';
 import { Authoriser } from './authoriser.ts';

@@ -1,4 +1,5 @@
-import { ARGON2_PREFIX, type Config, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { ARGON2_PREFIX, type Config } from '@shardcast/shared/config';
 import type { LineLog } from '../logging/limited-log.ts';
 import { boundedArgon2, loadArgon2 } from './argon2.ts';
 import type { Authorise, Authority } from './authorise.ts';

@@ -1,4 +1,4 @@
-import type { PermissionSchema } from '@shardcast/shared';
+import type { PermissionSchema } from '@shardcast/shared/config';
 import type { z } from 'zod';
 import { hookFetch } from '../guard/hook-fetch.ts';
 import type { LineLog } from '../logging/limited-log.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
-import { type AuthUser, ConfigSchema } from '@shardcast/shared';
+import { type AuthUser, ConfigSchema } from '@shardcast/shared/config';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { accessTo } from '../../test/access.ts';
 import { boundedArgon2, loadArgon2 } from './argon2.ts';

@@ -1,5 +1,6 @@
 import type { BlockList } from 'node:net';
-import { type AuthUser, isInNetworks, networkList, permits } from '@shardcast/shared';
+import { isInNetworks, networkList } from '@shardcast/shared';
+import { type AuthUser, permits } from '@shardcast/shared/config';
 import type { AccessRequest } from './access-request.ts';
 import { ALLOWED, type Authority, CREDENTIALS_NEEDED, CREDENTIALS_WRONG, type Decision } from './authorise.ts';
 import { type Argon2Verify, Secret } from './password.ts';

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { accessTo } from '../../test/access.ts';

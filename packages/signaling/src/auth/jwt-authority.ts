@@ -1,4 +1,4 @@
-import { PermissionSchema, permits } from '@shardcast/shared';
+import { PermissionSchema, permits } from '@shardcast/shared/config';
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { hookFetch } from '../guard/hook-fetch.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ARGON2_PREFIX, isEqualText, SHA256_PREFIX } from '@shardcast/shared';
+import { isEqualText } from '@shardcast/shared';
+import { ARGON2_PREFIX, SHA256_PREFIX } from '@shardcast/shared/config';
 import type { Credentials } from './credentials.ts';
 
 /** Verifies a PHC string; off this thread, since it takes tens of ms. */

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, type ConfigChange, loadConfig, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type Config, type ConfigChange, loadConfig } from '@shardcast/shared/config';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigStore } from './config-store.ts';
 import type { PathEffect } from './effects.ts';

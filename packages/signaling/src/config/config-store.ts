@@ -1,11 +1,5 @@
-import {
-  type Config,
-  type ConfigChange,
-  type LoadedConfig,
-  lasting,
-  maskedKey,
-  ShardcastError,
-} from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type Config, type ConfigChange, type LoadedConfig, lasting, maskedKey } from '@shardcast/shared/config';
 import type { LineLog } from '../logging/limited-log.ts';
 import { type ConfigEffects, effectsOf, type PathEffect } from './effects.ts';
 import type { ConfigJournal } from './journal.ts';

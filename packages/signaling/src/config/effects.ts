@@ -1,4 +1,4 @@
-import { authKeys, type Config } from '@shardcast/shared';
+import { authKeys, type Config } from '@shardcast/shared/config';
 import { z } from 'zod';
 
 /** Keys that take effect at once. */

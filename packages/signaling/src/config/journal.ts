@@ -10,7 +10,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename } from 'node:path';
-import { ConfigChange, foldChanges, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { ConfigChange, foldChanges } from '@shardcast/shared/config';
 
 /** More lines than this are written anew, as few as do the same, when the journal is opened. */
 const MAX_LINES = 1000;

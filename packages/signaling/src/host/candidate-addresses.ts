@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Config } from '@shardcast/shared';
+import type { Config } from '@shardcast/shared/config';
 
 type CandidateConfig = Pick<
   Config,

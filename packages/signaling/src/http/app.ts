@@ -1,4 +1,5 @@
-import { type Config, networkList } from '@shardcast/shared';
+import { networkList } from '@shardcast/shared';
+import type { Config } from '@shardcast/shared/config';
 import express, { type Express, type Router } from 'express';
 import type { Authorise } from '../auth/authorise.ts';
 import { trustProxies } from '../auth/peer-address.ts';

@@ -1,4 +1,4 @@
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import type { Express } from 'express';
 import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';

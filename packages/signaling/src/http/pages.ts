@@ -1,4 +1,4 @@
-import { pathNameFault } from '@shardcast/shared';
+import { pathNameFault } from '@shardcast/shared/config';
 import type { Request, RequestHandler, Response } from 'express';
 import { accessRequest } from '../auth/access-request.ts';
 import { type Authorise, demand } from '../auth/authorise.ts';

@@ -1,4 +1,5 @@
-import { pathNameFault, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { pathNameFault } from '@shardcast/shared/config';
 
 /** The URL's path, decoded. @throws ShardcastError PATH_INVALID when its percent-encoding is broken */
 export function decodedPath(encoded: string): string {

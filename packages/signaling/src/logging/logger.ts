@@ -1,4 +1,4 @@
-import type { Config } from '@shardcast/shared';
+import type { Config } from '@shardcast/shared/config';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { LogRing } from './log-ring.ts';
 import { redactFields } from './redact.ts';

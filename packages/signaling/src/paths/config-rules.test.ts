@@ -1,4 +1,4 @@
-import { ConfigSchema } from '@shardcast/shared';
+import { ConfigSchema } from '@shardcast/shared/config';
 import { expect, test } from 'vitest';
 import { rulesFromConfig } from './config-rules.ts';
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { SourceSpec } from '@shardcast/shared';
 import {
   type Config,
   type FoundPath,
@@ -6,8 +7,7 @@ import {
   isPattern,
   type PathConfig,
   patternGroups,
-  type SourceSpec,
-} from '@shardcast/shared';
+} from '@shardcast/shared/config';
 import type { OnDemand, PathRule, PathRules } from './path-rules.ts';
 
 /** The configuration as the path manager asks it. Files are relative to the working directory. */

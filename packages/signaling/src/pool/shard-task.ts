@@ -1,21 +1,27 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { WorkerBoot } from '@shardcast/shared';
+import { workerData } from 'node:worker_threads';
+import type { WorkerBoot, WorkerSettings } from '@shardcast/shared';
 
-/** What the pool's threads are given. */
-export type ShardTask = {
+/** What the pool's threads are started with. */
+export type ThreadData = {
   /** URL of the worker's module, whose default export runs until it is told to stop. */
   readonly entry: string;
-  readonly boot: WorkerBoot;
 };
+
+type Certificate = WorkerSettings['certificate'];
+
+/** Before there is anything to run: a thread is ready for its task the sooner. A fault is told by what needs the module. */
+const loading = load((workerData as ThreadData).entry);
+loading.catch(() => {});
 
 /**
  * The pool's task. A worker that fails takes its thread along: piscina gives a thread whose task merely rejected to the
  * next task, with all the sockets and timers that the first has left.
  */
-export default async function runShard({ entry, boot }: ShardTask): Promise<void> {
+export default async function runShard(boot: WorkerBoot): Promise<void> {
   try {
-    await entryPoint(await load(entry))(boot);
+    await functionOf<(boot: WorkerBoot) => Promise<void>>(await loading, 'default')(boot);
   } catch (error) {
     await new Promise(() => {
       setImmediate(() => {
@@ -25,18 +31,18 @@ export default async function runShard({ entry, boot }: ShardTask): Promise<void
   }
 }
 
-/** In a thread the development loader (tsx) hooks `require` alone; built code is plain ESM. */
-function load(entry: string): Promise<unknown> {
-  if (!entry.endsWith('.ts')) return import(entry);
-  return Promise.resolve(createRequire(import.meta.url)(fileURLToPath(entry)));
+/** A certificate for all workers, made where the code for it is loaded anyway. */
+export async function makeCertificate(): Promise<Certificate> {
+  return functionOf<() => Promise<Certificate>>(await loading, 'makeCertificate')();
 }
 
-function entryPoint(module: unknown): (boot: WorkerBoot) => Promise<void> {
-  if (typeof module === 'object' && module !== null && 'default' in module && typeof module.default === 'function') {
-    const { default: run } = module;
-    return async (boot) => {
-      await run(boot);
-    };
-  }
-  throw new TypeError('the worker module has no function as its default export');
+/** In a thread the development loader (tsx) hooks `require` alone; built code is plain ESM. */
+async function load(entry: string): Promise<unknown> {
+  return entry.endsWith('.ts') ? createRequire(import.meta.url)(fileURLToPath(entry)) : import(entry);
+}
+
+function functionOf<T>(module: unknown, name: string): T {
+  const found = (module as Record<string, unknown>)[name];
+  if (typeof found !== 'function') throw new TypeError(`the worker module exports no function ${name}`);
+  return found as T;
 }

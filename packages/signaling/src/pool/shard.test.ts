@@ -38,8 +38,7 @@ beforeEach(() => {
   for (const list of [lives, losses, events, lines]) list.length = 0;
   shard = new Shard({
     settings: () => workerSettings(3),
-    run: (boot, _transfer, signal) => live(boot, signal),
-    thread: () => undefined,
+    threads: { run: (boot, _transfer, signal) => live(boot, signal), thread: () => undefined },
     cpuSeconds: () => burntSeconds,
     log: pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) }),
     clock: () => nowMs,

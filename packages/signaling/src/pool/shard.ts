@@ -19,6 +19,7 @@ import { LimitedLog } from '../logging/limited-log.ts';
 import type { Logger } from '../logging/logger.ts';
 import type { ShardView } from '../paths/media.ts';
 import type { Handling } from './blame.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** A worker whose heartbeat stands still this long, while it burns CPU, hangs. */
 const HANG_MS = 1000;
@@ -61,10 +62,7 @@ export type WorkerLoss = {
 export type ShardOptions = {
   /** Asked at every start of a thread; `worker` is always the same. */
   readonly settings: () => WorkerSettings;
-  /** Runs the endless task in a thread of the pool; settles when the thread or the task ends. */
-  readonly run: (boot: WorkerBoot, transfer: Transferable[], signal: AbortSignal) => Promise<void>;
-  /** The pool's thread by its id. */
-  readonly thread: (threadId: number) => Worker | undefined;
+  readonly threads: Pick<WorkerThreads, 'run' | 'thread'>;
   /** CPU time of a thread of this process so far, by the system's id; NaN where the system does not tell. */
   readonly cpuSeconds: (systemThreadId: number) => number;
   readonly log: Logger;
@@ -143,7 +141,7 @@ export class Shard implements ShardView {
       telemetry: this.#telemetryBuffer,
       sessionCounters: this.#sessionCounters,
     };
-    this.#options
+    this.#options.threads
       .run(boot, [port2], this.#abort.signal)
       .then(() => this.#endThread())
       .then(
@@ -265,7 +263,7 @@ export class Shard implements ShardView {
   }
 
   #thread(): Worker | undefined {
-    return this.#threadId < 0 ? undefined : this.#options.thread(this.#threadId);
+    return this.#threadId < 0 ? undefined : this.#options.threads.thread(this.#threadId);
   }
 
   /** A task that ended unasked has left things behind, and the pool would give its thread to the next task. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { workerSettings } from '../../test/worker-settings.ts';
 import type { WorkerLoss } from './shard.ts';
 import { WorkerPool } from './worker-pool.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 const fixture = (name: string) => new URL(`../../test/fixtures/${name}.ts`, import.meta.url);
 const WAIT = { timeout: 15_000, interval: 5 };
@@ -19,10 +20,8 @@ class Trial {
   constructor(entry: string, more: { firstBackoffMs?: number } = {}) {
     this.pool = new WorkerPool(
       {
-        workers: 2,
-        entry: fixture(entry),
+        threads: new WorkerThreads({ workers: 2, entry: fixture(entry), heapLimitMb: 64, onError: () => {} }),
         settings: workerSettings,
-        heapLimitMb: 64,
         log: pino({ level: 'silent' }),
         clock: () => performance.now(),
         ...more,

@@ -1,29 +1,19 @@
-import { fileURLToPath } from 'node:url';
 import type { WorkerEvent, WorkerSettings } from '@shardcast/shared';
-import { Piscina } from 'piscina';
 import { threadCpuSeconds } from '../host/thread-cpu.ts';
 import type { Logger } from '../logging/logger.ts';
 import { Shard, type WorkerLoss } from './shard.ts';
-import type { ShardTask } from './shard-task.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** How often heartbeats are looked at: half of what a worker beats with keeps detection under 1.25 s. */
 const WATCH_MS = 125;
 const STOP_DEADLINE_MS = 3000;
 const FIRST_BACKOFF_MS = 250;
-/** What the threads load; the worker package's entry is loaded by it. */
-const TASK = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './shard-task.ts' : './shard-task.js', import.meta.url),
-);
-const YOUNG_GENERATION_MB = 6;
 
 export type WorkerPoolOptions = {
-  readonly workers: number;
-  /** The worker package's entry. */
-  readonly entry: URL;
+  /** One a shard; ended with the pool. */
+  readonly threads: WorkerThreads;
   /** Asked at every start of a worker. */
   readonly settings: (worker: number) => WorkerSettings;
-  /** JavaScript heap of a worker, MiB; one that needs more is replaced. */
-  readonly heapLimitMb: number;
   readonly log: Logger;
   /** Monotonic ms. */
   readonly clock: () => number;
@@ -37,39 +27,21 @@ export type PoolListener = {
   readonly onEvent: (worker: number, event: WorkerEvent) => void;
 };
 
-/** The worker threads: piscina keeps as many as there are shards, each shard keeps one endless task in one of them. */
+/** The shards, each with one endless task in one of the threads. */
 export class WorkerPool {
   readonly shards: readonly Shard[];
-  readonly #piscina: Piscina;
+  readonly #threads: WorkerThreads;
   readonly #watch: NodeJS.Timeout;
 
   constructor(options: WorkerPoolOptions, listener: PoolListener) {
-    const { workers, log, clock, firstBackoffMs = FIRST_BACKOFF_MS } = options;
-    this.#piscina = new Piscina({
-      filename: TASK,
-      minThreads: workers,
-      maxThreads: workers,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      // The default blocks an idle thread's event loop between tasks.
-      atomics: 'disabled',
-      maxQueue: workers,
-      recordTiming: false,
-      closeTimeout: STOP_DEADLINE_MS,
-      // Media makes short-lived garbage only: a small young generation is as fast, and 64 streams need 20 MB less.
-      resourceLimits: { maxOldGenerationSizeMb: options.heapLimitMb, maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
-    this.#piscina.on('error', (error) => log.error({ err: error }, 'worker thread error'));
+    const { threads, log, clock, firstBackoffMs = FIRST_BACKOFF_MS } = options;
+    this.#threads = threads;
     this.shards = Array.from(
-      { length: workers },
+      { length: threads.workers },
       (_, worker) =>
         new Shard({
           settings: () => options.settings(worker),
-          run: async (boot, transferList, signal) => {
-            const task: ShardTask = { entry: options.entry.href, boot };
-            await this.#piscina.run(task, { transferList, signal });
-          },
-          thread: (threadId) => this.#piscina.threads.find((thread) => thread.threadId === threadId),
+          threads,
           cpuSeconds: threadCpuSeconds,
           log,
           clock,
@@ -99,6 +71,6 @@ export class WorkerPool {
   async stop(): Promise<void> {
     clearInterval(this.#watch);
     await Promise.all(this.shards.map((shard) => shard.stop(STOP_DEADLINE_MS)));
-    await this.#piscina.destroy();
+    await this.#threads.destroy();
   }
 }

@@ -1,5 +1,5 @@
-import { makeCertificate } from '@shardcast/sfu-worker';
-import { type Config, listenAddress, type WorkerSettings } from '@shardcast/shared';
+import type { WorkerSettings } from '@shardcast/shared';
+import { type Config, listenAddress } from '@shardcast/shared/config';
 import { candidateAddresses } from '../host/candidate-addresses.ts';
 
 /** A session without a STUN check for this long is over: within RFC 7675's 30 s (§5.1), as deadlines are looked at a few times a second. */
@@ -25,12 +25,12 @@ export class WorkerSettingsMaker {
     this.#fixed = fixed;
   }
 
-  /** Makes the one certificate of all workers. */
-  static async create(config: Config): Promise<WorkerSettingsMaker> {
+  /** @param certificate of all workers: the fingerprint in an answer does not depend on the shard. */
+  static async create(config: Config, certificate: WorkerSettings['certificate']): Promise<WorkerSettingsMaker> {
     const udp = listenAddress(config.webrtcLocalUDPAddress);
     return new WorkerSettingsMaker(config, {
       udp: { host: udp.host ?? '', port: udp.port },
-      certificate: await makeCertificate(),
+      certificate,
       candidateAddresses: await candidateAddresses(config),
       consentTimeoutMs: CONSENT_TIMEOUT_MS,
       publisherGraceMs: config.publisherGrace,

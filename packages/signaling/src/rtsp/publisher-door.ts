@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import {
   headerOf,
-  pathNameFault,
   plainAddress,
   RTSP_REASONS,
   RTSP_STATUS,
@@ -16,6 +15,7 @@ import {
   writeRequest,
   writeResponse,
 } from '@shardcast/shared';
+import { pathNameFault } from '@shardcast/shared/config';
 import type { AccessRequest } from '../auth/access-request.ts';
 import type { Authorise, Decision } from '../auth/authorise.ts';
 import { rtspCredentials } from '../auth/credentials.ts';

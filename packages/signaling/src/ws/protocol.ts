@@ -1,4 +1,5 @@
-import { MAX_PATH_NAME, type ShardcastErrorCode, TrackInfo } from '@shardcast/shared';
+import { type ShardcastErrorCode, TrackInfo } from '@shardcast/shared';
+import { MAX_PATH_NAME } from '@shardcast/shared/config';
 import { z } from 'zod';
 
 /** The JSON messages of `/ws`; docs/websocket.md describes them for users. One message a text frame. */

@@ -1,4 +1,5 @@
-import { type Config, type ConfigChange, isPattern, ShardcastError, writtenConfig } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { type Config, type ConfigChange, isPattern, writtenConfig } from '@shardcast/shared/config';
 import { z } from 'zod';
 import { ConfigEffects } from '../../config/effects.ts';
 import { PageQuery, pageOf, paginate } from '../page.ts';

@@ -1,4 +1,5 @@
-import { parseDuration, ShardcastError } from '@shardcast/shared';
+import { ShardcastError } from '@shardcast/shared';
+import { parseDuration } from '@shardcast/shared/config';
 import { z } from 'zod';
 import type { Alarms } from '../../alarms/alarms.ts';
 import { HISTORY_STEPS } from '../../monitor/history.ts';
