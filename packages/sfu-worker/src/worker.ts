@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import {
-  AddressRule,
   assertNever,
   type ControlRequest,
   type ControlResult,
   HANDLING_VIEWER,
   ShardcastError,
-  type SourceSpec,
   Telemetry,
   type ThreadInspection,
   TYPICAL_COST,
@@ -21,19 +19,12 @@ import { WhepSession } from './egress/whep-session.ts';
 import type { FastPath } from './fastpath/fast-path.ts';
 import { type SelectedPath, selectFastPath } from './fastpath/select.ts';
 import { usableAddon } from './fastpath/usable-addon.ts';
+import { FlushQueue } from './flush-queue.ts';
 import type { PacketPool } from './forward/packet-pool.ts';
 import { Stream } from './forward/stream.ts';
 import { TrackCommons } from './forward/track-viewers.ts';
 import { Guard } from './guard.ts';
-import { FileSource } from './ingress/file/file-source.ts';
-import {
-  adoptRtspPublisher,
-  type ByteConnection,
-  Connections,
-  nativePairSockets,
-  RtspPullSource,
-  UdpPairs,
-} from './ingress/rtsp/index.ts';
+import { Ingress } from './ingress/ingress.ts';
 import { WhipSession } from './ingress/whip-session.ts';
 import { portLog, type WorkerLog } from './log.ts';
 import { Pacer } from './pacer.ts';
@@ -43,7 +34,7 @@ import { StreamCpu } from './report/stream-cpu.ts';
 import { systemThreadId, WorkerVitals } from './report/worker-vitals.ts';
 import type { DtlsEngine } from './session/dtls/secure-channel.ts';
 import { selectDtlsEngine } from './session/dtls/select.ts';
-import type { Publisher, SessionContext } from './session/session-context.ts';
+import type { SessionContext } from './session/session-context.ts';
 import { UdpMux } from './session/udp-mux.ts';
 import { TurnQueue } from './turn-queue.ts';
 
@@ -54,7 +45,6 @@ const TICK_MS = 100;
 const VITALS_MS = 1000;
 
 type Session = WhepSession | WhipSession;
-type Source = { readonly spec: SourceSpec; close(reason: string): void };
 
 /**
  * One shard: its socket, its streams, its sessions and its timers. Nothing here is shared with another worker; a packet
@@ -72,21 +62,15 @@ export class ShardWorker {
   readonly #guard: Guard;
   readonly #turns: TurnQueue;
   readonly #commons = new TrackCommons();
-  readonly #connections: Connections;
-  readonly #sourceRule: AddressRule;
-  readonly #udpPairs: UdpPairs;
+  readonly #ingress: Ingress;
   readonly #streams = new Map<string, Stream>();
-  readonly #sources = new Map<string, Source>();
   readonly #sessions = new Map<string, Session>();
-  readonly #rtspPublishers = new Map<string, { readonly path: string; close(reason: string): void }>();
   readonly #schedule: RtcpSchedule<Session | Stream>;
   readonly #vitals: WorkerVitals;
   readonly #streamCpu: StreamCpu;
   readonly #profiler = new ThreadProfiler();
   readonly #timers: NodeJS.Timeout[] = [];
-  #unflushed = new Set<Publisher>();
-  /** Sources whose stream an exception ended, by path: opened again within a second. */
-  readonly #lostSources = new Map<string, SourceSpec>();
+  readonly #flushes: FlushQueue;
   readonly #pacer = new Pacer<Stream>(monotonicEpochMs, (stream, error) => this.#streamFailed(stream, error));
   #vitalsAtMs = 0;
   #closed = false;
@@ -106,7 +90,7 @@ export class ShardWorker {
       clock: monotonicEpochMs,
       ...(openSocket === undefined ? {} : { openSocket }),
       onDrained: () => {
-        if (worker !== undefined) worker.#flush();
+        if (worker !== undefined) worker.#flushes.run();
       },
     });
     worker = new ShardWorker(boot, telemetry, log, mux, path, dtls, post);
@@ -130,6 +114,7 @@ export class ShardWorker {
     this.#log = log;
     this.#guard = new Guard(telemetry, log);
     this.#turns = new TurnQueue(this.#guard);
+    this.#flushes = new FlushQueue(this.#guard);
     this.#mux = mux;
     this.#pool = path.pool;
     this.#fastPath = path.fastPath(mux.socket, {
@@ -138,10 +123,17 @@ export class ShardWorker {
       sessionCounters: boot.sessionCounters,
     });
     const loaded = usableAddon(settings);
-    const addon = 'addon' in loaded ? loaded.addon : undefined;
-    this.#connections = new Connections(addon);
-    this.#sourceRule = new AddressRule(settings.sourceNetworks);
-    this.#udpPairs = new UdpPairs(undefined, addon && nativePairSockets(addon, { telemetry, log }));
+    this.#ingress = new Ingress({
+      settings,
+      maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
+      addon: 'addon' in loaded ? loaded.addon : undefined,
+      telemetry,
+      guard: this.#guard,
+      log,
+      clock: monotonicEpochMs,
+      post,
+      onFault: (stream, error) => this.#streamFailed(stream, error),
+    });
     this.#schedule = new RtcpSchedule(settings.rtcpIntervalMs);
     this.#vitals = new WorkerVitals(telemetry);
     this.#streamCpu = new StreamCpu(telemetry, TYPICAL_COST[this.#fastPath.name].inboundWeight);
@@ -167,7 +159,7 @@ export class ShardWorker {
       }),
       // RFC 8445 §5.3: at least 24 and 128 bits of randomness.
       credentials: () => ({ ufrag: randomBytes(6).toString('hex'), pwd: randomBytes(16).toString('hex') }),
-      onFlushWanted: (publisher) => this.#flushSoon(publisher),
+      onFlushWanted: (publisher) => this.#flushes.add(publisher),
     };
     this.#timers.push(
       setInterval(() => this.#beat(), HEARTBEAT_MS),
@@ -235,7 +227,7 @@ export class ShardWorker {
       case 'examine-stream':
         return this.#stream(request.path).facts(monotonicEpochMs());
       case 'open-source':
-        await this.#openSource(request.path, request.source);
+        await this.#ingress.open(this.#stream(request.path), request.source);
         return {};
       case 'publish': {
         const { session, answer } = WhipSession.publish(request, this.#stream(request.path), this.#context, (reason) =>
@@ -261,12 +253,12 @@ export class ShardWorker {
         return credentials;
       }
       case 'close-session': {
-        const session = this.#sessions.get(request.session) ?? this.#rtspPublishers.get(request.session);
+        const session = this.#sessions.get(request.session) ?? this.#ingress.publisher(request.session);
         session?.close(request.reason);
         return { closed: session !== undefined };
       }
       case 'adopt-rtsp':
-        this.#adoptRtsp(request);
+        this.#ingress.adopt(this.#stream(request.path), request);
         return {};
       case 'start-cpu-profile':
       case 'stop-cpu-profile':
@@ -283,12 +275,12 @@ export class ShardWorker {
   }
 
   #inspect(): ThreadInspection {
-    const rtspSources = [...this.#sources.values()].filter(({ spec }) => spec.type === 'rtsp').length;
+    const { rtspPublishers, rtspSources } = this.#ingress;
     return {
       activeResources: activeResources(),
       streams: this.#streams.size,
       sessions: this.#sessions.size,
-      sockets: { media: 1, rtspPublishers: this.#rtspPublishers.size, rtspSources },
+      sockets: { media: 1, rtspPublishers, rtspSources },
     };
   }
 
@@ -329,19 +321,17 @@ export class ShardWorker {
   #closeStream(path: string, reason: string): boolean {
     const stream = this.#streams.get(path);
     if (stream === undefined) return false;
-    const source = this.#sources.get(path);
-    this.#sources.delete(path);
-    this.#lostSources.delete(path);
     this.#streams.delete(path);
     this.#pacer.delete(stream);
     this.#schedule.delete(stream);
     this.#streamCpu.forget(stream.slot);
+    const { source, publishers } = this.#ingress.takeOf(path);
     // Each is closed, whatever the others do.
     const ending = [
-      ...(source === undefined ? [] : [source]),
+      ...source,
       stream,
       ...[...this.#sessions.values()].filter((session) => session.peer.path === path),
-      ...[...this.#rtspPublishers.values()].filter((publisher) => publisher.path === path),
+      ...publishers,
     ];
     for (const each of ending) {
       try {
@@ -357,106 +347,10 @@ export class ShardWorker {
   #streamFailed(stream: Stream, error: unknown): void {
     const { path, slot, overridePublisher } = stream;
     if (this.#streams.get(path) !== stream) return;
-    const spec = this.#sources.get(path)?.spec;
+    const spec = this.#ingress.specOf(path);
     this.#guard.caught({ path, close: (reason) => this.#closeStream(path, reason) }, error);
     this.#openStream(path, slot, overridePublisher);
-    if (spec !== undefined) this.#lostSources.set(path, spec);
-  }
-
-  #reopenSources(): void {
-    for (const [path, spec] of this.#lostSources) {
-      this.#lostSources.delete(path);
-      this.#openSource(path, spec).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#post({ event: 'stream-offline', path, reason });
-      });
-    }
-  }
-
-  async #openSource(path: string, spec: SourceSpec): Promise<void> {
-    const stream = this.#stream(path);
-    if (this.#sources.has(path)) return;
-    const settings = this.#settings;
-    switch (spec.type) {
-      case 'file': {
-        const source = new FileSource({
-          file: spec.file,
-          inlet: stream,
-          log: this.#log,
-          maxPayloadBytes: settings.udpMaxPayloadSize - RTP_OVERHEAD_BYTES,
-          clock: monotonicEpochMs,
-          onFault: (error) => this.#streamFailed(stream, error),
-        });
-        this.#sources.set(path, { spec, close: (reason) => source.close(reason) });
-        await source.start();
-        return;
-      }
-      case 'rtsp': {
-        const source = new RtspPullSource({
-          url: spec.url,
-          transport: spec.transport,
-          fingerprint: spec.fingerprint,
-          allows: (address) => this.#sourceRule.allows(address),
-          inlet: stream,
-          udpPairs: this.#udpPairs,
-          log: this.#log,
-          guard: this.#guard,
-          readTimeoutMs: settings.readTimeoutMs,
-          dial: (target, onConnect) => {
-            const connection = this.#connections.dial(target, () => {
-              onConnect();
-              this.#blameReads(connection, stream);
-            });
-            return connection;
-          },
-          onState: (state, reason) => {
-            if (state === 'waiting')
-              this.#post({ event: 'stream-offline', path, reason: reason ?? 'it has no source' });
-          },
-        });
-        this.#sources.set(path, { spec, close: (reason) => source.close(reason) });
-        source.start();
-        return;
-      }
-      default:
-        assertNever(spec);
-    }
-  }
-
-  #adoptRtsp({ path, session, remote, carrier }: Extract<ControlRequest, { type: 'adopt-rtsp' }>): void {
-    const stream = this.#stream(path);
-    const connection = this.#connections.adopt(carrier, remote);
-    try {
-      const publisher = adoptRtspPublisher({
-        connection,
-        inlet: stream,
-        udpPairs: this.#udpPairs,
-        session,
-        log: this.#log,
-        guard: this.#guard,
-        readTimeoutMs: this.#settings.readTimeoutMs,
-        transports: this.#settings.rtspTransports,
-        onClose: (reason) => {
-          this.#rtspPublishers.delete(session);
-          this.#post({ event: 'session-closed', session, slot: -1, reason });
-        },
-      });
-      this.#blameReads(connection, stream);
-      this.#rtspPublishers.set(session, { path, close: (reason) => publisher.close(reason) });
-    } catch (error) {
-      connection.close(); // it is ours, whatever main is told
-      throw error;
-    }
-  }
-
-  /** What a source's bytes do is its stream's doing, control messages too. Call when `onBytes` is set. */
-  #blameReads(connection: ByteConnection, stream: Stream): void {
-    const { onBytes } = connection;
-    connection.onBytes = (buffer, start, end) => {
-      const before = this.#telemetry.enter(stream.slot + 1);
-      onBytes(buffer, start, end);
-      this.#telemetry.leave(before);
-    };
+    if (spec !== undefined) this.#ingress.lose(path, spec);
   }
 
   #addSession(id: string, session: Session): void {
@@ -498,7 +392,7 @@ export class ShardWorker {
     }
     if (nowMs - this.#vitalsAtMs < VITALS_MS) return;
     this.#sampleVitals(nowMs);
-    this.#reopenSources();
+    this.#ingress.reopenLost((path) => this.#streams.get(path));
   }
 
   #sampleVitals(nowMs: number): void {
@@ -521,23 +415,5 @@ export class ShardWorker {
   #beat(): void {
     const counters = this.#telemetry.counters;
     counters[WORKER.heartbeat] = (counters[WORKER.heartbeat] as number) + 1;
-  }
-
-  /** Packets without a marker go out at the end of this turn of the loop: batching adds no more than that. */
-  #flushSoon(publisher: Publisher): void {
-    if (this.#unflushed.size === 0) setImmediate(() => this.#flush());
-    this.#unflushed.add(publisher);
-  }
-
-  #flush(): void {
-    const due = this.#unflushed;
-    this.#unflushed = new Set(); // who asks from now on, even from within, gets a turn of its own
-    for (const publisher of due) {
-      try {
-        publisher.flush();
-      } catch (error) {
-        this.#guard.caught(publisher, error);
-      }
-    }
   }
 }
