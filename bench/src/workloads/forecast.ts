@@ -5,6 +5,8 @@ const VIEWERS_PER_STREAM = 5;
 /** Streams at which the server learns; the last one is what it forecasts from. */
 const LEARNING = [20, 60, 120];
 const LEARN_MS = 20_000;
+/** Before the forecast is asked for, the load stands still as long as an operator's would. */
+const SETTLE_MS = 30_000;
 /** Of the forecast: the knee is looked for between them. */
 const TRIED = [0.7, 0.85, 1, 1.15, 1.3];
 const REST_MS = 6000;
@@ -42,7 +44,10 @@ async function compare(stage: Stage) {
   for (const streams of LEARNING) {
     await grow(stage, streams);
     await sleep(LEARN_MS);
+    const { cpuPercent } = await stage.observe(MEASURED_SECONDS);
+    console.error(`  learned at ${streams} streams, ${cpuPercent.toFixed(1)} %`);
   }
+  await sleep(SETTLE_MS);
   const before = await stage.observe(MEASURED_SECONDS);
   const answer = await fetch(`${stage.server.api}/v3/capacity`);
   const { room, cost } = (await answer.json()) as { room: { streams: number; limitedBy: object }; cost: object };

@@ -34,7 +34,7 @@ export type CapacityOptions = {
 /** Learns from every sample what the load costs, and says how much more fits: to who asks, and in the log when it changed. */
 export class Capacity {
   readonly #options: CapacityOptions;
-  readonly #model = new CostModel();
+  readonly #model: CostModel;
   #idleRssBytes = Number.POSITIVE_INFINITY;
   #handshakes = 0;
   #loggedAtMs = Number.NEGATIVE_INFINITY;
@@ -42,6 +42,7 @@ export class Capacity {
 
   constructor(options: CapacityOptions) {
     this.#options = options;
+    this.#model = new CostModel(options.shards().length);
     options.observer.onSample(() => this.#learn());
   }
 

@@ -22,7 +22,9 @@ const CapacityShape = z
       basis: z.enum(['measured', 'typical']),
       cpuCoresPerStream: z.number(),
       cpuCoresPerViewer: z.number(),
-      cpuCoresIdle: z.number().describe('What the process uses without streams.'),
+      cpuCoresIdle: z
+        .number()
+        .describe('What the process uses whatever the load: idle, and its workers waking up for work.'),
       memoryBytesPerStream: z.number(),
       memoryBytesPerViewer: z.number(),
       fileDescriptorsPerStream: z.number(),
