@@ -3,9 +3,10 @@ import type { Settings, Workload } from '../result.ts';
 import { Stage, sleep } from '../stage.ts';
 
 const STREAMS = 64;
-const VIEWERS = 100;
-/** Two keyframes, so that caches and histories are full. */
-const FILL_MS = 5000;
+/** So many that what the first ones cause once (compiled code, the allocator's arenas) is little of each. */
+const VIEWERS = 400;
+/** Caches and histories are full by then, and what handshakes leave behind for ten seconds is gone. */
+const FILL_MS = 15_000;
 
 /** Resident memory above the idle server, its garbage collected. */
 export function memory(isQuick: boolean): Workload {

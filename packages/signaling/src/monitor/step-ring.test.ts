@@ -36,7 +36,7 @@ test('time that goes back is left out', () => {
 test('whatever was added when, it shows what a list of all that was added would show', () => {
   const additions = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 0, max: 100 })), { maxLength: 60 });
   fc.assert(
-    fc.property(additions, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 5 }), (list, capacity, step) => {
+    fc.property(additions, fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max: 5 }), (list, capacity, step) => {
       const ring = new StepRing(1, step, capacity);
       const all = new Map<number, number[]>();
       let at = 1000;
@@ -59,4 +59,15 @@ test('whatever was added when, it shows what a list of all that was added would 
       expect(ring.read([0])).toEqual({ times, columns: [means] });
     }),
   );
+});
+
+test('its memory grows with what there is to remember', () => {
+  const ring = new StepRing(1, 1, 1440);
+  const before = ring.heldBytes;
+  for (let at = 1; at <= 33; at++) ring.add(at, [at]);
+  expect(ring.heldBytes).toBe(before);
+  for (let at = 34; at <= 3000; at++) ring.add(at, [at]);
+  expect(ring.heldBytes).toBe(StepRing.bytes(1, 1440));
+  expect(ring.read([0]).times).toHaveLength(1440);
+  expect(before).toBe(StepRing.bytes(1, 32));
 });

@@ -4,16 +4,20 @@ export type RingColumns = {
   readonly columns: (number | null)[][];
 };
 
+/** Rows at first: a stream that has just begun has little to remember. */
+const FIRST_ROWS = 32;
+
 /**
- * Means of some columns over steps of equal length, the newest `capacity` of them. Its memory is taken when it is made and
- * does not grow. Pure: time is an argument.
+ * Means of some columns over steps of equal length, the newest `capacity` of them. Its memory doubles as steps come, up to
+ * what `bytes` says. Pure: time is an argument.
  */
 export class StepRing {
   readonly stepSeconds: number;
   readonly capacity: number;
   readonly #columns: number;
-  /** Row after row; NaN where nothing was measured. A step's row is its number modulo the capacity. */
-  readonly #means: Float32Array;
+  /** Row after row; NaN where nothing was measured. A step's row is its number modulo the rows. */
+  #means: Float32Array;
+  #rows: number;
   readonly #sums: Float64Array;
   readonly #counts: Uint32Array;
   /** Number of the step that is being summed up, -1 before the first. */
@@ -24,14 +28,19 @@ export class StepRing {
     this.stepSeconds = stepSeconds;
     this.capacity = capacity;
     this.#columns = columns;
-    this.#means = new Float32Array(columns * capacity).fill(Number.NaN);
+    this.#rows = Math.min(FIRST_ROWS, capacity);
+    this.#means = new Float32Array(columns * this.#rows).fill(Number.NaN);
     this.#sums = new Float64Array(columns);
     this.#counts = new Uint32Array(columns);
   }
 
-  /** Bytes that a ring of these dimensions holds. */
+  /** Bytes that a ring of these dimensions holds at most. */
   static bytes(columns: number, capacity: number): number {
     return columns * capacity * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  get heldBytes(): number {
+    return this.#means.byteLength;
   }
 
   /** @param values one a column; NaN is no measurement. Time that goes back is left out. */
@@ -65,19 +74,34 @@ export class StepRing {
   }
 
   #row(step: number): number {
-    return (step % this.capacity) * this.#columns;
+    return (step % this.#rows) * this.#columns;
+  }
+
+  /** Room for the steps from the first one to be kept up to `end`, exclusive. */
+  #grow(end: number): void {
+    const wanted = Math.min(this.capacity, end - this.#first);
+    if (wanted <= this.#rows) return;
+    const before = this.#means;
+    const from = Math.max(this.#first, this.#open - this.#rows);
+    const sources = Array.from({ length: this.#open - from }, (_, i) => this.#row(from + i));
+    this.#rows = Math.min(this.capacity, 2 ** Math.ceil(Math.log2(wanted)));
+    this.#means = new Float32Array(this.#columns * this.#rows).fill(Number.NaN);
+    sources.forEach((source, i) => {
+      this.#means.set(before.subarray(source, source + this.#columns), this.#row(from + i));
+    });
   }
 
   #advance(step: number): void {
     if (this.#open < 0) this.#first = step;
     else {
+      this.#grow(step);
       const row = this.#row(this.#open);
       for (let column = 0; column < this.#columns; column++) {
         const count = this.#counts[column] as number;
         this.#means[row + column] = count === 0 ? Number.NaN : (this.#sums[column] as number) / count;
       }
       // Steps in which nobody called are empty, and so are those of the round before in their rows.
-      const skipped = Math.min(step - this.#open - 1, this.capacity);
+      const skipped = Math.min(step - this.#open - 1, this.#rows);
       for (let back = 1; back <= skipped; back++) {
         const empty = this.#row(step - back);
         this.#means.fill(Number.NaN, empty, empty + this.#columns);
