@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -250,9 +250,40 @@ describe('a mediamtx.yml', () => {
     ]);
   });
 
+  test('that MediaMTX comes with is read as it is, and warns of nothing unprotected', () => {
+    const file = new URL('../../test/mediamtx-default.yml', import.meta.url);
+    const { config, warnings } = load(readFileSync(file, 'utf8'), [], {}, 'mediamtx.yml');
+    expect(config).toMatchObject({ api: false, rtspTransports: ['udp', 'tcp'], paths: { all_others: {} } });
+    expect(config.authInternalUsers).toMatchObject([
+      {
+        user: 'any',
+        pass: '',
+        permissions: [{ action: 'publish', path: '' }, { action: 'read' }, { action: 'playback' }],
+      },
+      { user: 'any', ips: ['127.0.0.1', '::1'] },
+    ]);
+    expect(warnings.join()).not.toContain('NOT PROTECTED');
+    expect(warnings.join()).toContain('hlsVariant');
+  });
+
   test('stands back when there is a shardcast.yml', () => {
     writeFileSync(join(directory, 'mediamtx.yml'), 'logLevel: debug');
     expect(load('logLevel: warn').config.logLevel).toBe('warn');
+  });
+});
+
+describe('a key with nothing after its colon', () => {
+  test('has its default', () => {
+    const { config } = load('logLevel:\npathDefaults:\n  maxReaders:\npaths:\n  cam1:\n    source:\n');
+    expect(config).toMatchObject({ logLevel: 'info', pathDefaults: { maxReaders: 0 } });
+    expect(Object.keys(config.paths)).toEqual(['cam1']);
+  });
+
+  test('is a fault where it is a list, which must not become everybody, and where there is no such key', () => {
+    expect(faults('authInternalUsers:\n')[0]).toContain('authInternalUsers');
+    expect(faults('authInternalUsers:\n- {user: any, ips: , permissions: []}\n')[0]).toContain('ips');
+    expect(faults('sourceNetworks:\n')[0]).toContain('sourceNetworks');
+    expect(faults('paths:\n  cam1:\n    sorce:\n')[0]).toContain('is it `source`');
   });
 });
 

@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { z } from 'zod';
 import { ShardcastError } from '../errors.ts';
 import { type ConfigChange, changeSettings, keysOf } from './changes.ts';
+import { withoutEmptyValues } from './empty-values.ts';
 import { configKeys, type KeyTree } from './keys.ts';
 import { isRecord, translateMediaMtx } from './mediamtx.ts';
 import { type Arguments, type Environment, environmentOverrides, type Override, parseArguments } from './overrides.ts';
@@ -52,6 +53,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     settings = translation.settings;
     warnings.push(...translation.warnings.map((warning) => `${name}: ${warning}`));
   } else settings = structuredClone(yaml.settings);
+  settings = withoutEmptyValues(settings);
 
   const overrides: Override[] = [];
   const pathNames = isRecord(settings['paths']) ? Object.keys(settings['paths']) : [];

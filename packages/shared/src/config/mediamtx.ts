@@ -11,6 +11,8 @@ const PATH_RENAMES: Readonly<Record<string, string>> = { sourceProtocol: 'rtspTr
 const PROTECTION =
   /^(?:auth|publish(?:User|Pass|IPs)|read(?:User|Pass|IPs)|webrtcEncryption|rtspEncryption|encryption)/;
 
+type Ignored = { readonly key: string; readonly value: unknown };
+
 export type Translation = {
   readonly settings: Record<string, unknown>;
   readonly warnings: readonly string[];
@@ -22,13 +24,13 @@ export type Translation = {
  */
 export function translateMediaMtx(input: Readonly<Record<string, unknown>>): Translation {
   const keys = configKeys();
-  const ignored: string[] = [];
+  const ignored: Ignored[] = [];
   const warnings: string[] = [];
   const settings: Record<string, unknown> = {};
   for (const [given, value] of Object.entries(input)) {
     const key = TOP_RENAMES[given] ?? given;
     const info = keys.get(key);
-    if (info === undefined) ignored.push(given);
+    if (info === undefined) ignored.push({ key: given, value });
     else if (info.entries !== undefined) {
       settings[key] = isRecord(value)
         ? Object.fromEntries(
@@ -39,22 +41,29 @@ export function translateMediaMtx(input: Readonly<Record<string, unknown>>): Tra
     else if (key === 'rtspTransports') settings[key] = withoutMulticast(value, warnings);
     else settings[key] = value;
   }
-  const protecting = ignored.filter((key) => PROTECTION.test(key.split('.').at(-1) ?? key));
-  const others = ignored.filter((key) => !protecting.includes(key));
+  const protecting = ignored.filter(isProtecting);
+  const others = ignored.filter((each) => !protecting.includes(each));
+  const names = (list: readonly Ignored[]) => list.map(({ key }) => key).join(', ');
   if (protecting.length > 0)
-    warnings.push(`NOT PROTECTED: this version ignores access and encryption settings: ${protecting.join(', ')}`);
-  if (others.length > 0) warnings.push(`ignored, not supported: ${others.join(', ')}`);
+    warnings.push(`NOT PROTECTED: this version ignores access and encryption settings: ${names(protecting)}`);
+  if (others.length > 0) warnings.push(`ignored, not supported: ${names(others)}`);
   return { settings, warnings };
 }
 
-function pathEntry(entry: unknown, at: string, ignored: string[]): unknown {
+/** Left empty, or off, it protects nothing where it comes from either. */
+function isProtecting({ key, value }: Ignored): boolean {
+  const isSaid = value !== null && value !== '' && value !== false && value !== 'no';
+  return isSaid && PROTECTION.test(key.split('.').at(-1) ?? key);
+}
+
+function pathEntry(entry: unknown, at: string, ignored: Ignored[]): unknown {
   if (!isRecord(entry)) return entry;
   const known = configKeys().get('pathDefaults')?.children;
   const kept: Record<string, unknown> = {};
   for (const [given, value] of Object.entries(entry)) {
     const key = PATH_RENAMES[given] ?? given;
     if (known?.has(key) === true) kept[key] = value;
-    else ignored.push(`${at}.${given}`);
+    else ignored.push({ key: `${at}.${given}`, value });
   }
   return kept;
 }
