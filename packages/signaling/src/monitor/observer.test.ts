@@ -1,5 +1,5 @@
 import { STREAM, Telemetry, WORKER } from '@shardcast/shared';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeMedia, pathInfo, shardView } from '../../test/fake-media.ts';
 import { EPOCH_SECONDS, testObserver } from '../../test/test-observer.ts';
 import type { ShardView } from '../paths/media.ts';
@@ -114,4 +114,22 @@ test('seconds since a keyframe are counted from when it was seen', () => {
   play(1);
   play(4);
   expect(observer.stream(pathInfo('cam'))?.secondsSinceKeyframe).toBe(4);
+});
+
+test('each second of the history has a sample, though timers come late, or a little early', () => {
+  let next: { readonly run: () => void; readonly atMs: number } | undefined;
+  vi.stubGlobal('setTimeout', (run: () => void, waitMs: number) => {
+    next = { run, atMs: nowMs + waitMs };
+  });
+  nowMs = 730;
+  observer.start();
+  for (const lateMs of [0, 450, -1, 300, 499, 0, -1, -1, 20, 160, 480]) {
+    if (next === undefined) throw new Error('it waits for nothing');
+    nowMs = next.atMs + lateMs;
+    next.run();
+  }
+  vi.unstubAllGlobals();
+  const { times, series } = observer.history.overview({ step: '1s', series: ['rssBytes'] });
+  expect(times).toHaveLength(10);
+  expect(series['rssBytes']).not.toContain(null);
 });

@@ -8,6 +8,7 @@ import { OVERVIEW_SERIES, type Overview } from './series.ts';
 import { StreamMeter, type StreamRates } from './stream-meter.ts';
 import { costOf, type MemoryShare, WorkerMemory } from './worker-memory.ts';
 
+const SAMPLE_MS = 1000;
 /** Counting descriptors lists a directory: not every second. */
 const DESCRIPTORS_MS = 10_000;
 /** The process itself, in the meter of the workers. */
@@ -82,14 +83,25 @@ export class Observer {
     this.overview = Object.fromEntries(OVERVIEW_SERIES.map((name) => [name, Number.NaN])) as Overview;
   }
 
+  /** Samples in the middle of each second from the next on: half a second of delay leaves no step of the history empty. */
   start(): void {
-    this.#timer ??= setInterval(() => this.sample(), 1000);
+    this.#timer ??= this.#next();
   }
 
   /** Idempotent. */
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #next(): NodeJS.Timeout {
+    const toMiddle = SAMPLE_MS - ((this.#options.unixMs() + SAMPLE_MS / 2) % SAMPLE_MS);
+    // A timer that came a little early has had this second's sample.
+    const waitMs = toMiddle < SAMPLE_MS / 2 ? toMiddle + SAMPLE_MS : toMiddle;
+    return setTimeout(() => {
+      this.#timer = this.#next();
+      this.sample();
+    }, waitMs);
   }
 
   /** Called after each sample. */
