@@ -181,7 +181,11 @@ test('a change of the configuration is previewed, made when it is wanted, and re
     const response = await fetch(`${server.api}/v3/config/paths/get/live/c`);
     return (await response.json()) as { maxReaders: number };
   };
-  await page.getByLabel('maxReaders', { exact: true }).fill('many');
+  const maxReaders = page.getByLabel('maxReaders', { exact: true });
+  const meaning = page.getByText('Viewers at once; 0 is no limit.');
+  await meaning.waitFor();
+  expect(await maxReaders.getAttribute('aria-describedby')).toBe(await meaning.getAttribute('id'));
+  await maxReaders.fill('many');
   await page.waitForSelector('text=is not a number');
   expect(await preview.isDisabled()).toBe(true);
   await page.getByLabel('maxReaders', { exact: true }).fill('7');

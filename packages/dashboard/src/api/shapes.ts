@@ -252,6 +252,8 @@ export type ConfigEffects = {
 };
 export type Changed = { readonly status: 'ok'; readonly effects: ConfigEffects };
 
+/** Of `/v3/config/keys`: by key, what it means, in Markdown, and how its value is written. */
+export type KeyMeanings = Readonly<Record<string, { readonly description: string; readonly form: string }>>;
 export type Settings = Readonly<Record<string, unknown>>;
 
 export type LogPage = {

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { encodeName, get } from '../api/client.ts';
 import { useOwnFeed } from '../api/feed.ts';
 import { getAll } from '../api/feeds.ts';
-import type { Settings } from '../api/shapes.ts';
+import type { KeyMeanings, Settings } from '../api/shapes.ts';
 import { count } from '../format.ts';
 import { linkTo, route, setQuery } from '../router.ts';
 import { type Column, DataTable } from '../table/data-table.tsx';
@@ -49,13 +49,21 @@ export function ConfigurationPage({ item }: { readonly item: string }) {
   );
 }
 
+/** What the keys mean; empty until the server has said so. */
+function useMeanings(of: 'global' | 'path'): KeyMeanings {
+  const feed = useOwnFeed('keys', (signal) => get<Record<typeof of, KeyMeanings>>('config/keys', signal), 0);
+  return feed.data.value?.[of] ?? NO_MEANINGS;
+}
+
 function Section({ name, search }: { readonly name: 'global' | 'pathdefaults'; readonly search: string }) {
   const feed = useOwnFeed(name, (signal) => get<Settings>(`config/${name}/get`, signal), 0);
+  const meanings = useMeanings(name === 'global' ? 'global' : 'path');
   const settings = feed.data.value;
   if (settings === undefined) return <Waiting error={feed.error.value} />;
   return (
     <SettingsForm
       settings={settings}
+      meanings={meanings}
       search={search}
       onPreview={(patch, done) =>
         previewChange({
@@ -72,6 +80,8 @@ function Section({ name, search }: { readonly name: 'global' | 'pathdefaults'; r
     />
   );
 }
+
+const NO_MEANINGS: KeyMeanings = {};
 
 const COLUMNS: readonly Column<ConfiguredPath>[] = [
   {
@@ -187,6 +197,7 @@ function AddPath({ onDone }: { readonly onDone: () => void }) {
 
 function PathConfiguration({ name }: { readonly name: string }) {
   const feed = useOwnFeed(name, (signal) => get<ConfiguredPath>(`config/paths/get/${encodeName(name)}`, signal), 0);
+  const meanings = useMeanings('path');
   const found = feed.data.value;
   const settings = useMemo(() => {
     if (found === undefined) return undefined;
@@ -223,6 +234,7 @@ function PathConfiguration({ name }: { readonly name: string }) {
       ) : (
         <SettingsForm
           settings={settings}
+          meanings={meanings}
           search=""
           onPreview={(patch, done) =>
             previewChange({

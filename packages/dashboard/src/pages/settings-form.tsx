@@ -1,12 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { useId, useMemo } from 'preact/hooks';
-import type { Settings } from '../api/shapes.ts';
+import type { KeyMeanings, Settings } from '../api/shapes.ts';
 import { matching } from '../table/table-model.ts';
-import { Badge, Empty } from '../ui/parts.tsx';
+import { Badge, Empty, Prose } from '../ui/parts.tsx';
 import { isMasked, isWordList, kindOf, patchOf, readValue, textOf } from './setting-value.ts';
 
 type SettingsFormProps = {
   readonly settings: Settings;
+  /** Empty until they are known. */
+  readonly meanings: KeyMeanings;
   readonly search: string;
   /** @param done is to be called when the change is made */
   readonly onPreview: (patch: Settings, done: () => void) => void;
@@ -15,11 +17,16 @@ type SettingsFormProps = {
 type Draft = { readonly value?: unknown; readonly fault?: string; readonly text: string };
 
 /** Every setting with its value. What is changed is marked, and goes out together. */
-export function SettingsForm({ settings, search, onPreview }: SettingsFormProps) {
+export function SettingsForm({ settings, meanings, search, onPreview }: SettingsFormProps) {
   const drafts = useSignal<Readonly<Record<string, Draft>>>({});
   const shown = useMemo(
-    () => matching(Object.entries(settings), search, ([key, value]) => `${key} ${JSON.stringify(value)}`),
-    [settings, search],
+    () =>
+      matching(
+        Object.entries(settings),
+        search,
+        ([key, value]) => `${key} ${JSON.stringify(value)} ${meanings[key]?.description ?? ''}`,
+      ),
+    [settings, meanings, search],
   );
   const edit = (key: string, draft: Draft | undefined): void => {
     const { [key]: _, ...rest } = drafts.value;
@@ -45,7 +52,14 @@ export function SettingsForm({ settings, search, onPreview }: SettingsFormProps)
       {shown.length === 0 && <Empty icon="search" title="No setting matches" />}
       <ul class="settings">
         {shown.map(([key, value]) => (
-          <Row key={key} name={key} value={value} draft={drafts.value[key]} onEdit={(draft) => edit(key, draft)} />
+          <Row
+            key={key}
+            name={key}
+            value={value}
+            meaning={meanings[key]?.description}
+            draft={drafts.value[key]}
+            onEdit={(draft) => edit(key, draft)}
+          />
         ))}
       </ul>
       <div class="form-foot">
@@ -77,11 +91,12 @@ export function SettingsForm({ settings, search, onPreview }: SettingsFormProps)
 type RowProps = {
   readonly name: string;
   readonly value: unknown;
+  readonly meaning: string | undefined;
   readonly draft: Draft | undefined;
   readonly onEdit: (draft: Draft | undefined) => void;
 };
 
-function Row({ name, value, draft, onEdit }: RowProps) {
+function Row({ name, value, meaning, draft, onEdit }: RowProps) {
   const id = useId();
   const isDefault = draft !== undefined && draft.value === null;
   const isChanged = draft !== undefined && (isDefault || draft.text !== shownText(value));
@@ -95,10 +110,15 @@ function Row({ name, value, draft, onEdit }: RowProps) {
         {isDefault && <Badge tone="info">back to default</Badge>}
       </div>
       <div class="setting-value">
-        <Field {...{ id, value, draft, onEdit }} isDisabled={isDefault} />
+        <Field {...{ id, value, draft, onEdit }} isDisabled={isDefault} isDescribed={meaning !== undefined} />
         {draft?.fault !== undefined && (
           <p class="fault" role="alert">
             {draft.fault}
+          </p>
+        )}
+        {meaning !== undefined && (
+          <p class="meaning" id={`${id}-meaning`}>
+            <Prose text={meaning} />
           </p>
         )}
       </div>
@@ -118,12 +138,17 @@ function shownText(value: unknown): string {
   return isWordList(value) ? value.join(', ') : textOf(value);
 }
 
-type FieldProps = Pick<RowProps, 'value' | 'draft' | 'onEdit'> & { readonly id: string; readonly isDisabled: boolean };
+type FieldProps = Pick<RowProps, 'value' | 'draft' | 'onEdit'> & {
+  readonly id: string;
+  readonly isDisabled: boolean;
+  readonly isDescribed: boolean;
+};
 
-function Field({ id, value, draft, onEdit, isDisabled }: FieldProps) {
+function Field({ id, value, draft, onEdit, isDisabled, isDescribed }: FieldProps) {
   const kind = kindOf(value);
   const text = draft === undefined || isDisabled ? shownText(value) : draft.text;
-  const common = { id, class: 'input', disabled: isDisabled, spellcheck: false };
+  const description = isDescribed ? { 'aria-describedby': `${id}-meaning` } : {};
+  const common = { id, class: 'input', disabled: isDisabled, spellcheck: false, ...description };
   const read = (next: string): void => {
     const result = isWordList(value)
       ? {

@@ -188,3 +188,9 @@ export function Search({ label, value, onInput }: SearchProps) {
     </div>
   );
 }
+
+/** Text with `code` in it; a link of Markdown is its words. */
+export function Prose({ text }: { readonly text: string }) {
+  const parts = text.replace(/\[([^\]]+)\]\([^)]*\)/g, '$1').split('`');
+  return <>{parts.map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
+}

@@ -10,8 +10,8 @@ export type TypicalCost = {
 
 /** 1x200 is all fan-out, 64x1-pull a packet in and one out, `memory` the rest. */
 export const TYPICAL_COST = {
-  native: { packetOutSeconds: 4.6e-6, inboundWeight: 3.2, streamBytes: 140_000, viewerBytes: 8_000 },
-  portable: { packetOutSeconds: 10.9e-6, inboundWeight: 1.2, streamBytes: 360_000, viewerBytes: 115_000 },
+  native: { packetOutSeconds: 4.6e-6, inboundWeight: 3.2, streamBytes: 300_000, viewerBytes: 66_000 },
+  portable: { packetOutSeconds: 10.9e-6, inboundWeight: 1.2, streamBytes: 560_000, viewerBytes: 103_000 },
 } as const satisfies Record<'native' | 'portable', TypicalCost>;
 
 /** Share of a stream's CPU that its viewers cause, 0 to 1; 0 where nothing came or went. */

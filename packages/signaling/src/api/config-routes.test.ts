@@ -123,3 +123,16 @@ test('what cannot be done says why', async () => {
   expect((await call('PATCH', 'global/patch?dryRun=perhaps', '{}'))[0]).toBe(400);
   expect((await call('POST', 'global/patch', '{}'))[0]).toBe(405);
 });
+
+test('every setting that is shown has a meaning', async () => {
+  const [, { global, path }] = await call('GET', 'keys');
+  const [, settings] = await call('GET', 'global/get');
+  const [, defaults] = await call('GET', 'pathdefaults/get');
+  for (const [shown, meanings] of [
+    [settings, global],
+    [defaults, path],
+  ]) {
+    expect(Object.keys(shown).length).toBeGreaterThan(5);
+    for (const key of Object.keys(shown)) expect(meanings[key]?.description, key).toMatch(/\w{3}/);
+  }
+});

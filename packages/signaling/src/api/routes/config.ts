@@ -1,5 +1,12 @@
 import { ShardcastError } from '@shardcast/shared';
-import { type Config, type ConfigChange, isPattern, writtenConfig } from '@shardcast/shared/config';
+import {
+  type Config,
+  type ConfigChange,
+  configKeys,
+  isPattern,
+  type KeyTree,
+  writtenConfig,
+} from '@shardcast/shared/config';
 import { z } from 'zod';
 import { ConfigEffects } from '../../config/effects.ts';
 import { PageQuery, pageOf, paginate } from '../page.ts';
@@ -19,6 +26,9 @@ const Settings = z
   .describe('Keys of docs/configuration.md, as they are written in a file.');
 const Patch = Settings.describe('Keys to change; null takes one back to its default (RFC 7396).');
 const PathSettings = z.looseObject({ name: z.string() });
+const Keys = z
+  .record(z.string(), z.strictObject({ description: z.string(), form: z.string() }))
+  .describe('What a key means (Markdown), and how its value is written.');
 const Changed = z.strictObject({ status: z.literal('ok'), effects: ConfigEffects });
 const DryRun = z.object({
   dryRun: z.enum(['true', 'false']).default('false').describe('Say what the change would do, and change nothing.'),
@@ -40,6 +50,17 @@ const common = { tag: 'Configuration', response: Changed } as const;
 
 function sectionRoutes(store: Store, make: Make): ApiRoute[] {
   return [
+    route({
+      method: 'get',
+      path: '/v3/config/keys',
+      tag: 'Configuration',
+      summary: 'What each key means, those of a path apart',
+      response: z.strictObject({ global: Keys, path: Keys }),
+      answer() {
+        const keys = configKeys();
+        return { global: meanings(keys), path: meanings(keys.get('pathDefaults')?.children ?? new Map()) };
+      },
+    }),
     route({
       method: 'get',
       path: '/v3/config/global/get',
@@ -152,4 +173,8 @@ function pathSettings(config: Config): z.input<typeof PathSettings>[] {
 
 function record(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function meanings(keys: KeyTree): z.infer<typeof Keys> {
+  return Object.fromEntries(Array.from(keys, ([key, { description, form }]) => [key, { description, form }]));
 }
