@@ -16,6 +16,7 @@ import { RTSP_ATTACKS } from './attacks/rtsp.ts';
 import { SESSION_ATTACKS } from './attacks/sessions.ts';
 
 const CAMERAS = 20;
+const WATCH_ATTEMPTS = 20;
 const ATTACKS: readonly Attack[] = [
   ...DATAGRAM_ATTACKS,
   ...HTTP_ATTACKS,
@@ -72,6 +73,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await stage.cameras.add(CAMERAS);
   await stage.viewers.join(stage.urls(CAMERAS, CAMERAS));
+  await untilAllWatch(stage);
   const target = await targetOf(stage);
   for (const attack of attacks) {
     if (isInterrupted) break;
@@ -88,6 +90,12 @@ const missed = rows.filter(({ verdict }) => verdict !== 'met').length;
 console.log(`${rows.length - missed} of ${rows.length} goals met`);
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(rows, null, 2));
 process.exit(missed === 0 ? 0 : 1);
+
+/** A camera that has just begun has no keyframe yet, and its viewer no picture. */
+async function untilAllWatch(of: Stage): Promise<void> {
+  for (let attempt = 0; attempt < WATCH_ATTEMPTS; attempt++) if (isUnhurt(await of.observe(controlSeconds))) return;
+  throw new Error('the viewers do not get what the cameras send, before any attack');
+}
 
 async function targetOf(of: Stage): Promise<Target> {
   const api = of.server.api ?? '';
