@@ -131,6 +131,7 @@ describe('what main is told of a publisher', () => {
       }),
       { numRuns: 1000 },
     );
-    expect(accepted).toBeGreaterThan(100);
+    // About a tenth is; who fails here tests nothing any more.
+    expect(accepted).toBeGreaterThan(20);
   });
 });
