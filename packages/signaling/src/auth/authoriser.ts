@@ -6,7 +6,6 @@ import type { Authorise, Authority } from './authorise.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { HttpAuthority } from './http-authority.ts';
 import { InternalUsers } from './internal-users.ts';
-import { JwtAuthority } from './jwt-authority.ts';
 
 export type AuthConfig = Pick<Config, Extract<keyof Config, `auth${string}`>>;
 
@@ -75,7 +74,8 @@ async function authorityOf(config: AuthConfig, { log, clock, now = Date.now }: A
     }
     case 'http':
       return new HttpAuthority({ address: config.authHTTPAddress, exclude: config.authHTTPExclude, log, clock });
-    case 'jwt':
+    case 'jwt': {
+      const { JwtAuthority } = await import('./jwt-authority.ts'); // jose: fifty modules that others can start without
       return new JwtAuthority({
         jwks: config.authJWTJWKS,
         claimKey: config.authJWTClaimKey,
@@ -86,5 +86,6 @@ async function authorityOf(config: AuthConfig, { log, clock, now = Date.now }: A
         log,
         now,
       });
+    }
   }
 }
